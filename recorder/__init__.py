@@ -1,0 +1,1 @@
+"""Record a program inside PyPy and put its raw recording together."""

@@ -1,0 +1,1 @@
+"""What PyPy itself loads first: the agent."""

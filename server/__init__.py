@@ -1,0 +1,1 @@
+"""Store bundles and answer questions about them over HTTP."""

@@ -1,0 +1,1 @@
+"""Print answers for a person at a terminal."""
