@@ -1,0 +1,120 @@
+# The few commands of this repository; `make` lists them.  docs/development.md says more.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+# The demo's settings: BROWSER=none opens no window, PORT=0 takes any free port.
+PORT ?= 0
+EXAMPLE ?= examples/calculator.py
+
+EXTRAS := server,dev
+VENV := .venv
+PYPY_VENV := .cache/pypy
+SERVER := $(VENV)/.server
+ALL := $(VENV)/.all
+NODE := node_modules/.installed
+D3 := static/vendor/d3.js
+PYPY := $(PYPY_VENV)/.installed
+
+export PYTHON
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+# Longest first: two jobs at a time then end at about the same moment.
+CHECKS := test-python test-pypy test-browser test-packaging types lint imports test-js format-check
+
+# Everything but the parts that have a target of their own.
+PYTHON_TESTS := tests --ignore=tests/browser --ignore=tests/packaging
+
+.PHONY: help install test demo bench format clean $(CHECKS) pypy chromium
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(ALL) $(D3) ## the package with all extras in .venv, and d3 in place
+test: install ## everything the tests need, then every check
+	@tools/need.sh pypy pypy-venv chromium
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(CHECKS)
+
+demo: $(SERVER) $(D3) pypy ## record an example and show it (BROWSER=none, PORT=8000)
+	@python tools/demo.py --port $(PORT) --browser "$${BROWSER:-}" $(EXAMPLE)
+
+bench: install pypy ## run every benchmark
+	@for script in $$(grep -l '^def main' bench/*.py || true); do echo "== $$script"; python "$$script"; done
+
+format: $(ALL) $(NODE) ## put the code into its form
+	ruff format .
+	ruff check --fix .
+	npm run --silent format
+
+format-check: $(ALL) ## is the Python code in its form
+	ruff format --check .
+
+lint: $(ALL) $(NODE) ## ruff over the Python code, biome over the rest
+	ruff check .
+	npm run --silent lint
+
+types: $(ALL) ## mypy, strict
+	mypy
+
+imports: $(ALL) ## the contracts between the parts
+	lint-imports
+
+test-js: $(NODE) $(D3) ## the pure modules of the front end
+	npm run --silent test
+
+test-python: $(ALL) $(D3) pypy ## pytest on CPython
+	pytest $(PYTHON_TESTS)
+
+test-pypy: $(ALL) $(PYPY) ## what runs inside PyPy, on PyPy
+	PYTHONPATH=.typing $(PYPY_VENV)/bin/pytest -p no:cacheprovider tests/bundle tests/recorder
+
+test-browser: $(ALL) $(D3) pypy chromium ## the pages in a real browser
+	pytest tests/browser
+
+test-packaging: $(ALL) $(D3) pypy ## the wheel, installed elsewhere
+	pytest tests/packaging
+
+clean: ## remove everything that make has made
+	rm -rf $(VENV) .cache .typing build dist *.egg-info node_modules $(D3) test-results
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+pypy chromium:
+	@tools/need.sh $@
+
+$(VENV)/bin/python:
+	@tools/need.sh venv
+	$(PYTHON) -m venv $(VENV)
+
+# pip is asked once; the second stamp says that the first is held too.
+$(ALL): setup.cfg pyproject.toml | $(VENV)/bin/python .typing/tracebin
+	python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $(SERVER) $@
+
+$(SERVER): setup.cfg pyproject.toml | $(VENV)/bin/python
+	python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
+	@touch $@
+
+# mypy can't see through the editable install's import hook; the link shows it the package.
+.typing/tracebin:
+	@mkdir -p .typing
+	ln -sfn .. $@
+
+$(NODE): package.json $(wildcard package-lock.json) | $(VENV)/bin/python
+	@tools/need.sh node
+	npm $(if $(wildcard package-lock.json),ci,install) --no-audit --no-fund
+	@touch $@
+
+$(D3): $(NODE) $(wildcard tools/vendor_d3.* static/vendor/d3-entry.js)
+	npm run --silent vendor
+	@touch $@
+
+$(PYPY): tools/pypy-tests.txt
+	@tools/need.sh pypy pypy-venv
+	"$$(tools/need.sh --print-pypy)" -m venv --clear $(PYPY_VENV)
+	$(PYPY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
