@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 # The demo's settings: BROWSER=none opens no window, PORT=0 takes any free port.
 PORT ?= 0
-EXAMPLE ?= examples/calculator.py
+EXAMPLE ?= examples/raytracer.py
 
 EXTRAS := server,dev
 VENV := .venv

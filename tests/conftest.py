@@ -1,0 +1,63 @@
+"""What tests of every part may need: the checkout, a PyPy, an environment left as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Set by pytest itself while a test runs.
+NOT_OURS = {"PYTEST_CURRENT_TEST"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write golden files anew instead of comparing"
+    )
+
+
+@pytest.fixture
+def golden(pytestconfig: pytest.Config) -> Callable[[Path, str], None]:
+    """Compare a text with a golden file, or write the file anew with --update-golden."""
+
+    def compare(path: Path, text: str) -> None:
+        if pytestconfig.getoption("--update-golden"):
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The root of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def pypy() -> str:
+    """The PyPy that programs are recorded with; without one the test fails, it isn't skipped."""
+    found = os.environ.get("TRACEBIN_PYPY") or shutil.which("pypy3") or shutil.which("pypy")
+    if found is None:
+        pytest.fail("no PyPy: tools/need.sh pypy installs one or says what to do")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def environment_restored() -> Iterator[None]:
+    """Catch a test, or code under test, that leaves the process changed for the next one."""
+    before, folder = dict(os.environ), os.getcwd()
+    yield
+    after = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(before)
+    assert os.getcwd() == folder
+    assert without_ours(after) == without_ours(before)
+
+
+def without_ours(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in NOT_OURS}
