@@ -59,6 +59,7 @@ lint: $(ALL) $(NODE) ## ruff over the Python code, biome over the rest
 
 types: $(ALL) ## mypy, strict
 	mypy
+	mypy $(wildcard tools/*.py examples/*.py bench/*.py)
 
 imports: $(ALL) ## the contracts between the parts
 	lint-imports
@@ -104,9 +105,11 @@ $(SERVER): setup.cfg pyproject.toml | $(VENV)/bin/python
 	@mkdir -p .typing
 	ln -sfn .. $@
 
-$(NODE): package.json $(wildcard package-lock.json) | $(VENV)/bin/python
+# Not `npm ci`: it refuses a lock file that leaves out other platforms' binaries (npm 11.16 and later do so
+# for those that the registry in use doesn't hold).  Without saving, the lock is kept to all the same.
+$(NODE): package.json package-lock.json | $(VENV)/bin/python
 	@tools/need.sh node
-	npm $(if $(wildcard package-lock.json),ci,install) --no-audit --no-fund
+	npm install --no-save --silent
 	@touch $@
 
 $(D3): $(NODE) $(wildcard tools/vendor_d3.* static/vendor/d3-entry.js)

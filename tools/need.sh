@@ -74,8 +74,8 @@ can_apt() {
 apt_install() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 -o DPkg::Lock::Timeout=120)
     echo "apt-get install $*" >&2
-    as_root "${apt[@]}" update >&2
-    as_root "${apt[@]}" install --yes --no-install-recommends "$@" >&2
+    as_root "${apt[@]}" update >/dev/null
+    as_root "${apt[@]}" install --yes --no-install-recommends "$@" >/dev/null
 }
 
 # Node.js comes as a wheel of the registry that pip uses anyway, so it needs no root.
