@@ -1,0 +1,239 @@
+"""Turn samples into time: by VM state, by function, by trace.
+
+Each sample stands for the time since the one before it on its thread.  All that
+is kept is one sum per row of the stacks, so a run of any length fits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+from tracebin.analysis.intervals import Intervals
+from tracebin.bundle.records import STATES, SampleChunk, StackChunk
+from tracebin.errors import MalformedBundle
+
+JITTED = STATES.index("jitted")
+INTERPRETED = STATES.index("interpreted")
+
+# What a sample stands for when it is the only one of its thread: the recorder's
+# default period.
+DEFAULT_PERIOD_NS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Busy:
+    """When a process was collecting, and when it was collecting or tracing."""
+
+    gc: Intervals
+    gc_or_tracing: Intervals
+
+    def state(self, time: int) -> Optional[str]:
+        """Give ``gc`` or ``tracing`` if ``time`` lies in one; collections win."""
+        if time not in self.gc_or_tracing:
+            return None
+        return "gc" if time in self.gc else "tracing"
+
+
+@dataclass
+class FunctionTime:
+    """The sums of one function."""
+
+    total_ns: int = 0
+    self_ns: int = 0
+    total_samples: int = 0
+    self_samples: int = 0
+    interpreted_ns: int = 0
+    jitted_ns: int = 0
+
+
+class StackTimes:
+    """The prefix tree of stacks, with the time spent in each of its rows."""
+
+    def __init__(self) -> None:
+        self._parent = array("q")
+        self._function = array("q")
+        self._state = array("q")
+        self._trace = array("q")
+        self._ns: List[int] = []
+        self._samples: List[int] = []
+        self._interpreted_ns: List[int] = []
+        self._jitted_ns: List[int] = []
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self._parent)
+
+    def add_rows(self, chunk: StackChunk) -> None:
+        """Add the rows of ``chunk`` to the tree.
+
+        Raises:
+            MalformedBundle: a row's parent doesn't stand before it, or its state is unknown.
+        """
+        for row, parent in enumerate(chunk.parent, len(self)):
+            if not -1 <= parent < row:
+                raise MalformedBundle("a row's parent doesn't come before it", where=f"row {row} of stacks")
+        if not len(chunk.parent) == len(chunk.function) == len(chunk.state) == len(chunk.trace):
+            raise MalformedBundle("columns of different length", where="stacks")
+        if chunk.state and not 0 <= min(chunk.state) <= max(chunk.state) < len(STATES):
+            raise MalformedBundle("an unknown state", where="stacks")
+        self._extend(chunk)
+
+    def _extend(self, chunk: StackChunk) -> None:
+        self._parent.extend(chunk.parent)
+        self._function.extend(chunk.function)
+        self._state.extend(chunk.state)
+        self._trace.extend(chunk.trace)
+        zeros = [0] * len(chunk.parent)
+        for column in (self._ns, self._samples, self._interpreted_ns, self._jitted_ns):
+            column.extend(zeros)
+
+    def state_of(self, row: int) -> int:
+        """Give the VM state of ``row``, as a position in STATES."""
+        return self._state[row]
+
+    def add_sample(self, row: int, ns: int, state: Optional[str]) -> None:
+        """Give ``row`` one sample of ``ns``; ``state`` where it isn't the row's own."""
+        self._ns[row] += ns
+        self._samples[row] += 1
+        if state is None:
+            own = self._state[row]
+            if own == JITTED:
+                self._jitted_ns[row] += ns
+            elif own == INTERPRETED:
+                self._interpreted_ns[row] += ns
+
+    def by_trace(self) -> Dict[int, Tuple[int, int]]:
+        """Add up samples and time of the rows in each trace's machine code."""
+        sums: Dict[int, Tuple[int, int]] = {}
+        for row, trace in enumerate(self._trace):
+            if trace >= 0 and self._samples[row] and self._state[row] == JITTED:
+                samples, ns = sums.get(trace, (0, 0))
+                sums[trace] = (samples + self._samples[row], ns + self._ns[row])
+        return sums
+
+    def by_function(self) -> Dict[int, FunctionTime]:
+        """Add up the time of each function, and of what it called.
+
+        A function that is on a stack several times counts once.  Frames without
+        a function belong to the nearest caller that has one.
+        """
+        times: Dict[int, FunctionTime] = {}
+        self._add_self(times)
+        ns, samples = self._subtrees()
+        for row in self._outermost_rows():
+            if samples[row]:
+                time = times.setdefault(self._function[row], FunctionTime())
+                time.total_ns += ns[row]
+                time.total_samples += samples[row]
+        return times
+
+    def _add_self(self, times: Dict[int, FunctionTime]) -> None:
+        owners = array("q")
+        for row, function in enumerate(self._function):
+            parent = self._parent[row]
+            owner = function if function >= 0 or parent < 0 else owners[parent]
+            owners.append(owner)
+            if owner >= 0 and self._samples[row]:
+                time = times.setdefault(owner, FunctionTime())
+                time.self_ns += self._ns[row]
+                time.self_samples += self._samples[row]
+                time.interpreted_ns += self._interpreted_ns[row]
+                time.jitted_ns += self._jitted_ns[row]
+
+    def _subtrees(self) -> Tuple[List[int], List[int]]:
+        ns, samples = list(self._ns), list(self._samples)
+        for row in range(len(self) - 1, -1, -1):
+            parent = self._parent[row]
+            if parent >= 0:
+                ns[parent] += ns[row]
+                samples[parent] += samples[row]
+        return ns, samples
+
+    def _outermost_rows(self) -> Iterator[int]:
+        """Yield the rows whose function isn't on the stack above them already.
+
+        A walk down the tree, so that deep recursion costs no more than its rows.
+        """
+        children = self._children()
+        on_path: Dict[int, int] = {}
+        todo = children.get(-1, [])
+        while todo:
+            row = todo.pop()
+            if row < 0:
+                on_path[self._function[~row]] -= 1
+                continue
+            function = self._function[row]
+            depth = on_path.get(function, 0)
+            if function >= 0 and not depth:
+                yield row
+            on_path[function] = depth + 1
+            todo.append(~row)
+            todo.extend(children.get(row, ()))
+
+    def _children(self) -> Dict[int, List[int]]:
+        children: Dict[int, List[int]] = {}
+        for row, parent in enumerate(self._parent):
+            children.setdefault(parent, []).append(row)
+        return children
+
+
+class ThreadClock:
+    """Give each sample of one thread the stretch of time it stands for."""
+
+    def __init__(self, start_ns: int) -> None:
+        self._start_ns = start_ns
+        self._last_ns: Optional[int] = None
+
+    def stretches(self, chunk: SampleChunk) -> Iterator[Tuple[int, int, int]]:
+        """Yield start, end and stack row of every sample of ``chunk``.
+
+        Raises:
+            MalformedBundle: time runs back.
+        """
+        if len(chunk.time) != len(chunk.stack):
+            raise MalformedBundle("columns of different length", where="samples")
+        time = chunk.first_ns
+        for delta, row in zip(chunk.time, chunk.stack):
+            time += delta
+            last = self._first_start(time, chunk.time) if self._last_ns is None else self._last_ns
+            if time < last:
+                raise MalformedBundle("time runs back", where="samples")
+            self._last_ns = time
+            yield last, time, row
+
+    def _first_start(self, time: int, deltas: Sequence[int]) -> int:
+        """Say where the first sample's time starts.
+
+        A thread may have begun long before it was first sampled, and what it did
+        until then nobody saw: the first sample stands for one interval at most.
+        """
+        known = sorted(delta for delta in deltas[1:] if delta > 0)
+        interval = known[len(known) // 2] if known else DEFAULT_PERIOD_NS
+        return min(time, max(self._start_ns, time - interval))
+
+
+class WallTime:
+    """Split the run's wall time by what the main thread did."""
+
+    def __init__(self, duration_ns: int) -> None:
+        self._duration_ns = duration_ns
+        self._by_state = [0] * len(STATES)
+        self.samples = 0
+
+    def add(self, start: int, end: int, state: int, busy: Busy) -> None:
+        """Give ``state`` what lies in the run and in no collection or tracing."""
+        self.samples += 1
+        start, end = max(0, start), min(end, self._duration_ns)
+        if end > start:
+            self._by_state[state] += end - start - busy.gc_or_tracing.covered(start, end)
+
+    def shares(self, busy: Busy) -> Dict[str, int]:
+        """Give the time of every state and the unknown rest; they add up to the duration."""
+        sums = dict(zip(STATES, self._by_state))
+        gc = busy.gc.covered(0, self._duration_ns)
+        sums["gc"] += gc
+        sums["tracing"] += busy.gc_or_tracing.covered(0, self._duration_ns) - gc
+        sums["unknown"] = self._duration_ns - sum(sums.values())
+        return sums

@@ -1,0 +1,308 @@
+"""Count a bundle through, one element at a time, and answer what a run was like.
+
+Keeps light rows only: the ops of a trace and the samples are let go at once.
+Elements come in the order of the bundle's lists; what is missing at the end
+of a bundle that was cut short is simply not counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any, Callable, Dict, List, Optional
+
+from tracebin.analysis.aborts import GreenKey, Start, abort_key, abort_row, with_later
+from tracebin.analysis.intervals import Intervals, IntervalsBuilder
+from tracebin.analysis.places import Places
+from tracebin.analysis.rows import (
+    SHARE_STATES,
+    AbortRow,
+    Findings,
+    FunctionRow,
+    GcSums,
+    TimeShare,
+    TimeUse,
+    TraceRow,
+)
+from tracebin.analysis.sample_time import Busy, FunctionTime, StackTimes, ThreadClock, WallTime
+from tracebin.analysis.traces import TraceLinks, trace_row, trace_start
+from tracebin.bundle.records import (
+    GC_KINDS,
+    TRACE_KINDS,
+    Abort,
+    CallChunk,
+    Function,
+    GcChunk,
+    Problem,
+    Process,
+    Run,
+    SampleChunk,
+    SourceFile,
+    StackChunk,
+    Thread,
+    Trace,
+)
+from tracebin.errors import MalformedBundle
+
+NO_BUSY = Busy(Intervals(), Intervals())
+
+
+class Tally:
+    """Feed it every element of a bundle in order, then ask for the result.
+
+    Raises:
+        MalformedBundle: an element points at one that isn't there.
+    """
+
+    def __init__(self) -> None:
+        self.links = TraceLinks()
+        self._run: Optional[Run] = None
+        self._processes: List[Process] = []
+        self._threads: List[Thread] = []
+        self._files: Dict[int, SourceFile] = {}
+        self._functions: Dict[int, Function] = {}
+        self._places = Places(self._functions, self._files)
+        self._traces: List[TraceRow] = []
+        self._starts: List[Start] = []
+        self._aborts: List[AbortRow] = []
+        self._abort_keys: List[GreenKey] = []
+        self._collections = Collections()
+        self._gc: Dict[int, IntervalsBuilder] = {}
+        self._tracing: Dict[int, IntervalsBuilder] = {}
+        self._busy: Dict[int, Busy] = {}
+        self._stacks = StackTimes()
+        self._clocks: Dict[int, ThreadClock] = {}
+        self._wall: Optional[WallTime] = None
+        self._samples = 0
+        self._calls = 0
+        self._problems: List[Problem] = []
+
+    def add(self, key: str, record: Any) -> None:
+        """Take in one element of the list ``key`` (``run`` for the run itself)."""
+        step: Optional[Callable[[Tally, Any], None]] = _STEPS.get(key)
+        if step is not None:
+            step(self, record)
+
+    def result(self) -> Findings:
+        """Say what was found.
+
+        Raises:
+            MalformedBundle: not even the run is there.
+        """
+        if self._run is None:
+            raise MalformedBundle("the bundle is cut off before its first element")
+        traces = self._trace_rows()
+        return Findings(
+            run=self._run,
+            processes=self._processes,
+            threads=self._threads,
+            time=self._time_use(self._run.duration_ns),
+            counts=self._counts(),
+            gc=self._collections.sums(),
+            aborts_by_reason=dict(Counter(row.reason for row in self._aborts)),
+            compile_ns=sum(row.compile_ns for row in traces),
+            functions=self._function_rows(traces),
+            traces=traces,
+            aborts=with_later(self._aborts, self._abort_keys, self._starts),
+            problems=self._problems,
+        )
+
+    # --- one element ------------------------------------------------------------
+
+    def _add_run(self, run: Run) -> None:
+        self._run = run
+        self._wall = WallTime(run.duration_ns)
+
+    def _add_process(self, process: Process) -> None:
+        self._processes.append(process)
+
+    def _add_thread(self, thread: Thread) -> None:
+        self._threads.append(thread)
+
+    def _add_file(self, file: SourceFile) -> None:
+        self._files[len(self._files)] = file
+
+    def _add_function(self, function: Function) -> None:
+        self._functions[len(self._functions)] = function
+
+    def _add_trace(self, trace: Trace) -> None:
+        index = len(self._traces)
+        self.links.add(index, trace)
+        self._traces.append(trace_row(index, trace, self._places))
+        self._starts.append(trace_start(index, trace))
+        self._note_tracing(trace.process, trace.start_ns, trace.end_ns)
+
+    def _add_abort(self, abort: Abort) -> None:
+        self._aborts.append(abort_row(len(self._aborts), abort, self._places))
+        self._abort_keys.append(abort_key(abort))
+        self._note_tracing(abort.process, abort.start_ns, abort.end_ns)
+
+    def _note_tracing(self, process: int, start: int, end: int) -> None:
+        self._tracing.setdefault(process, IntervalsBuilder()).add(start, end)
+        self._busy.pop(process, None)
+
+    def _add_gc(self, chunk: GcChunk) -> None:
+        builder = self._gc.setdefault(chunk.process, IntervalsBuilder())
+        self._collections.add(chunk, builder)
+        self._busy.pop(chunk.process, None)
+
+    def _add_stacks(self, chunk: StackChunk) -> None:
+        self._stacks.add_rows(chunk)
+
+    def _add_samples(self, chunk: SampleChunk) -> None:
+        self._samples += len(chunk.time)
+        if chunk.stack and not 0 <= min(chunk.stack) <= max(chunk.stack) < len(self._stacks):
+            raise MalformedBundle("a sample names a stack that isn't there", where="samples")
+        process = self._process_of(chunk.thread)
+        clock = self._clock(chunk.thread, process)
+        busy = self._busy_of(process)
+        wall = self._wall if chunk.thread == self._main_thread() else None
+        for start, end, row in clock.stretches(chunk):
+            self._stacks.add_sample(row, end - start, busy.state(end))
+            if wall is not None:
+                wall.add(start, end, self._stacks.state_of(row), busy)
+
+    def _add_calls(self, chunk: CallChunk) -> None:
+        self._calls += len(chunk.start)
+
+    def _add_problem(self, problem: Problem) -> None:
+        self._problems.append(problem)
+
+    # --- processes and threads ----------------------------------------------------
+
+    def _process_of(self, thread: int) -> int:
+        if not 0 <= thread < len(self._threads):
+            raise MalformedBundle(f"the bundle has no thread {thread}", where="samples")
+        process = self._threads[thread].process
+        if not 0 <= process < len(self._processes):
+            raise MalformedBundle(f"the bundle has no process {process}", where="threads")
+        return process
+
+    def _clock(self, thread: int, process: int) -> ThreadClock:
+        if thread not in self._clocks:
+            self._clocks[thread] = ThreadClock(self._processes[process].start_ns)
+        return self._clocks[thread]
+
+    def _busy_of(self, process: int) -> Busy:
+        if process not in self._busy:
+            gc = self._gc.get(process, IntervalsBuilder()).build()
+            tracing = self._tracing.get(process, IntervalsBuilder()).build()
+            self._busy[process] = Busy(gc, gc | tracing)
+        return self._busy[process]
+
+    def _main_process(self) -> int:
+        """Pick the process that was started by the recorder: the first without a parent."""
+        return next((i for i, process in enumerate(self._processes) if process.parent is None), 0)
+
+    def _main_thread(self) -> Optional[int]:
+        """Pick the main thread of the main process.
+
+        It has the process's id on Linux; where the sampler knows threads by
+        another number, the first one listed.
+        """
+        main = self._main_process()
+        mine = [i for i, thread in enumerate(self._threads) if thread.process == main]
+        if not mine:
+            return None
+        pid = self._processes[main].pid
+        named = (
+            i for i in mine if self._threads[i].native_id == pid or self._threads[i].name == "MainThread"
+        )
+        return next(named, mine[0])
+
+    # --- the answers ----------------------------------------------------------------
+
+    def _time_use(self, duration_ns: int) -> TimeUse:
+        wall = self._wall or WallTime(duration_ns)
+        sums = wall.shares(self._busy_of(self._main_process()))
+        shares = [TimeShare(s, sums[s], sums[s] / duration_ns if duration_ns else 0.0) for s in SHARE_STATES]
+        return TimeUse(duration_ns, wall.samples, shares)
+
+    def _counts(self) -> Dict[str, int]:
+        kinds = Counter(row.kind for row in self._traces if not row.own)
+        return {
+            **{kind: kinds[kind] for kind in TRACE_KINDS},
+            "aborts": len(self._aborts),
+            "gc_minor": self._collections.counts[GC_KINDS.index("minor")],
+            "gc_major": self._collections.counts[GC_KINDS.index("major")],
+            "samples": self._samples,
+            "calls": self._calls,
+            "own_traces": sum(1 for row in self._traces if row.own),
+            "functions": len(self._functions),
+            "files": len(self._files),
+        }
+
+    def _trace_rows(self) -> List[TraceRow]:
+        times = self._stacks.by_trace()
+        bridges = Counter(row.parent.trace for row in self._traces if row.parent)
+        if times and max(times) >= len(self._traces):
+            raise MalformedBundle(f"the bundle has no trace {max(times)}", where="stacks")
+        rows = []
+        for row in self._traces:
+            samples, ns = times.get(row.id, (0, 0))
+            rows.append(replace(row, samples=samples, time_ns=ns, bridges=bridges[row.id]))
+        return rows
+
+    def _function_rows(self, traces: List[TraceRow]) -> List[FunctionRow]:
+        times = self._stacks.by_function()
+        if times and max(times) >= len(self._functions):
+            raise MalformedBundle(f"the bundle has no function {max(times)}", where="stacks")
+        started = Counter(row.function for row in traces)
+        return [self._function_row(i, times.get(i, FunctionTime()), started[i]) for i in self._functions]
+
+    def _function_row(self, index: int, time: FunctionTime, traces: int) -> FunctionRow:
+        function = self._functions[index]
+        file = self._places.file(function.file)
+        return FunctionRow(
+            id=index,
+            name=function.name,
+            qualname=function.qualname or function.name,
+            file=function.file,
+            path=file.path,
+            origin=file.origin,
+            line=function.line,
+            traces=traces,
+            **vars(time),
+        )
+
+
+class Collections:
+    """Count collections by kind and add up their time."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * len(GC_KINDS)
+        self._ns = [0] * len(GC_KINDS)
+        self._longest_ns = 0
+
+    def add(self, chunk: GcChunk, intervals: IntervalsBuilder) -> None:
+        """Count the rows of ``chunk`` and note when they were."""
+        if chunk.kind and not 0 <= min(chunk.kind) <= max(chunk.kind) < len(GC_KINDS):
+            raise MalformedBundle("an unknown kind of collection", where="gc")
+        start = chunk.first_ns
+        for kind, delta, duration in zip(chunk.kind, chunk.start, chunk.duration):
+            start += delta
+            self.counts[kind] += 1
+            self._ns[kind] += duration
+            intervals.add(start, start + duration)
+        self._longest_ns = max(self._longest_ns, max(chunk.duration, default=0))
+
+    def sums(self) -> GcSums:
+        """Give the sums; steps of a major collection count as major."""
+        minor = self._ns[GC_KINDS.index("minor")]
+        return GcSums(minor, sum(self._ns) - minor, self._longest_ns)
+
+
+_STEPS: Dict[str, Callable[[Tally, Any], None]] = {
+    "run": Tally._add_run,
+    "processes": Tally._add_process,
+    "threads": Tally._add_thread,
+    "files": Tally._add_file,
+    "functions": Tally._add_function,
+    "traces": Tally._add_trace,
+    "aborts": Tally._add_abort,
+    "gc": Tally._add_gc,
+    "stacks": Tally._add_stacks,
+    "samples": Tally._add_samples,
+    "calls": Tally._add_calls,
+    "problems": Tally._add_problem,
+}
