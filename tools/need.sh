@@ -20,16 +20,19 @@ find_pypy() {
     if [[ -n "${TRACEBIN_PYPY:-}" ]]; then echo "$TRACEBIN_PYPY"; else first_of pypy3 pypy; fi
 }
 
-has_venv() { "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; }
+# Debian's PyPy has the module ensurepip without the wheel that it would install; then the version is None.
+can_make_environments="import ensurepip, venv; raise SystemExit(ensurepip.version() is None)"
+
+has_venv() { "${PYTHON:-python3}" -c "$can_make_environments" 2>/dev/null; }
 has_chromium() { first_of "${chromium_names[@]}" >/dev/null; }
 
-pypy_imports() {
+pypy_runs() {
     local pypy
-    pypy=$(find_pypy) && "$pypy" -c "import $1" 2>/dev/null
+    pypy=$(find_pypy) && "$pypy" -c "$1" 2>/dev/null
 }
 
-has_pypy() { pypy_imports pypyjit; }
-has_pypy-venv() { pypy_imports ensurepip,venv; }
+has_pypy() { pypy_runs "import pypyjit"; }
+has_pypy-venv() { pypy_runs "$can_make_environments"; }
 
 has_node() {
     command -v npm >/dev/null && command -v node >/dev/null &&
