@@ -1,0 +1,39 @@
+"""Decode the elements of an uploaded bundle, fast where that is safe.
+
+msgspec reads a column of numbers some five times as fast as the standard library,
+but takes integers of any size and tells of faults in its own words.  So it reads
+only lines without a number of 19 digits or more, and what it refuses goes to the
+bundle's own codec, whose verdict counts.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import msgspec
+
+from tracebin.bundle.codec import decode_line
+
+# 2**63 has 19 digits: a line with no run of 19 has no integer that needs more than 64 bits.
+_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBER = b"0" * 19
+
+
+def decode(cls: Any, line: bytes) -> Any:
+    """Read one line of JSON as a ``cls``.
+
+    Raises:
+        MalformedBundle: the line is no JSON, or not of that type.
+    """
+    if _LONG_NUMBER not in line.translate(_DIGITS):
+        try:
+            return _decoder(cls).decode(line)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            pass
+    return decode_line(cls, line)
+
+
+@functools.cache
+def _decoder(cls: Any) -> Any:
+    return msgspec.json.Decoder(cls, strict=True)
