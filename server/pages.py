@@ -1,0 +1,110 @@
+"""Serve the pages: shells that name a module of static/, which fetches and draws.
+
+A page holds nothing of a run but its id; what it shows comes from the API.  So a
+template has no data to escape, and everything drawn can be had by a program too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Dict, Optional, Tuple, Union
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from tracebin.errors import TracebinError
+from tracebin.server import problems
+
+pages = Blueprint("pages", __name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page of a run in the navigation; ``section`` is what its pages say they belong to."""
+
+    section: str
+    endpoint: str
+    label: str
+
+
+# A page of a run is in the navigation when it is in this list; its view takes ``run_id`` alone.
+NAVIGATION: Tuple[Entry, ...] = (
+    Entry("overview", "pages.overview", "Overview"),
+    Entry("traces", "pages.traces", "Traces"),
+    Entry("aborts", "pages.aborts", "Aborts"),
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a template needs to know; ``detail`` is the sentence of an error page."""
+
+    title: str
+    section: str = ""
+    run_id: Optional[str] = None
+    trace: Optional[int] = None
+    detail: str = ""
+
+
+@pages.app_context_processor
+def navigation() -> Dict[str, Any]:
+    """Give every template the pages of a run."""
+    return {"navigation": NAVIGATION}
+
+
+@pages.get("/")
+def runs() -> str:
+    """List the runs, and take new ones."""
+    return render_template("runs.html", page=Page("Runs"))
+
+
+@pages.get("/runs/<run_id>")
+def overview(run_id: str) -> str:
+    """Show a run as a whole."""
+    return render_template("overview.html", page=Page("Overview", "overview", run_id))
+
+
+@pages.get("/runs/<run_id>/traces")
+def traces(run_id: str) -> str:
+    """List the traces of a run."""
+    return render_template("traces.html", page=Page("Traces", "traces", run_id))
+
+
+@pages.get("/runs/<run_id>/traces/<int:trace>")
+def trace(run_id: str, trace: int) -> str:
+    """Show one trace from source to machine code."""
+    return render_template("trace.html", page=Page(f"Trace {trace}", "traces", run_id, trace))
+
+
+@pages.get("/runs/<run_id>/aborts")
+def aborts(run_id: str) -> str:
+    """List the tracings that came to nothing."""
+    return render_template("aborts.html", page=Page("Aborts", "aborts", run_id))
+
+
+@pages.app_errorhandler(404)
+@pages.app_errorhandler(405)
+@pages.app_errorhandler(500)
+def refuse_http(error: HTTPException) -> ResponseReturnValue:
+    """Answer in the asker's own form: a page for a person, a problem document for a program."""
+    document = problems.of_http(error)
+    return _error_page(document) if _wants_page() else problems.respond(document)
+
+
+@pages.errorhandler(TracebinError)
+def refuse(error: TracebinError) -> ResponseReturnValue:
+    """Show what tracebin itself refuses: no such run, storage out of reach."""
+    return _error_page(problems.of_error(error))
+
+
+def _wants_page() -> bool:
+    """Tell whether a browser asks for a page."""
+    return not request.path.startswith("/api/") and request.accept_mimetypes.accept_html
+
+
+def _error_page(document: Dict[str, Any]) -> Tuple[str, int]:
+    status: Union[int, HTTPStatus] = document["status"]
+    page = Page(HTTPStatus(status).phrase, detail=document["detail"])
+    return render_template("error.html", page=page), int(status)
