@@ -1,0 +1,253 @@
+"""Print what a run was like: a few lines after recording, or a page of tables."""
+
+from __future__ import annotations
+
+from typing import List, Optional
+
+from rich.console import Console
+
+from tracebin.analysis.rows import (
+    AbortRow,
+    Findings,
+    TimeShare,
+    TraceRow,
+    hottest_functions,
+    hottest_traces,
+)
+from tracebin.terminal.page import Column, Page, Piece
+from tracebin.terminal.wording import command, counted, duration, ending, percent, place, size, visible
+
+HOT_TRACES = 3
+SHOWN_ROWS = 10
+SHOWN_ABORTS = 20
+BAR_CELLS = 40
+LABEL_WIDTH = 12
+
+# Every state has its own hue, and every bar its name beside it.
+STATE_STYLES = {
+    "interpreted": "yellow",
+    "jitted": "green",
+    "blackhole": "red",
+    "tracing": "magenta",
+    "gc": "cyan",
+    "native": "blue",
+    "unknown": "dim",
+}
+
+
+def report(findings: Findings, console: Console, *, bundle_path: Optional[str] = None) -> None:
+    """Print the few lines that end a recording."""
+    page = Page(console)
+    _report(findings, page)
+    _problem_count(findings, page)
+    if bundle_path is not None:
+        _labelled(page, "bundle", Piece(visible(bundle_path)))
+    page.print()
+
+
+def show(findings: Findings, console: Console) -> None:
+    """Print the run, its hottest functions and traces, its aborts and its problems."""
+    page = Page(console)
+    _report(findings, page)
+    _time_bars(findings, page)
+    _functions(findings, page)
+    _traces(findings, page)
+    _aborts(findings, page)
+    _problems(findings, page)
+    page.print()
+
+
+# --- the short report -------------------------------------------------------------
+
+
+def _report(findings: Findings, page: Page) -> None:
+    run = findings.run
+    page.line(Piece(command(run), "bold"), hang=2)
+    pypy = visible(f"PyPy {run.pypy.version} (Python {run.pypy.python})")
+    _labelled(page, "run", Piece(f"{duration(run.duration_ns)}, {ending(run.exit)}, {pypy}"))
+    _labelled(page, "time", *_shares(findings))
+    _labelled(page, "traces", Piece(_trace_counts(findings)))
+    _labelled(page, "aborts", Piece(_abort_counts(findings)))
+    _labelled(page, "gc", Piece(_collections(findings)))
+    for row in _sampled(findings)[:HOT_TRACES]:
+        _labelled(page, "hot", *_hot(row, findings))
+
+
+def _labelled(page: Page, label: str, *pieces: Piece) -> None:
+    page.line(Piece(f"  {label:<{LABEL_WIDTH - 2}}", "bold"), *pieces, hang=LABEL_WIDTH)
+
+
+def _shares(findings: Findings) -> List[Piece]:
+    pieces: List[Piece] = []
+    for share in findings.time.shares:
+        if share.ns:
+            pieces.append(Piece(", " if pieces else ""))
+            pieces.append(Piece(f"{share.state} {percent(share.share)}", STATE_STYLES[share.state]))
+    note = counted(findings.time.sampled, "sample") if findings.time.sampled else "no samples"
+    return [*pieces, Piece(f" ({note} of the main thread)" if pieces else note)]
+
+
+def _trace_counts(findings: Findings) -> str:
+    counts = findings.counts
+    if not any(counts[kind] for kind in ("loop", "entry bridge", "bridge")):
+        return "none"
+    kinds = ", ".join(counted(counts[kind], kind) for kind in ("loop", "entry bridge", "bridge"))
+    made_ns = sum(row.compile_ns for row in findings.traces if not row.own)
+    own = f"; {counts['own_traces']} of the recorder left out" if counts["own_traces"] else ""
+    return f"{kinds}, made in {duration(made_ns)}{own}"
+
+
+def _abort_counts(findings: Findings) -> str:
+    if not findings.aborts:
+        return "none"
+    wasted = sum(row.duration_ns for row in findings.aborts)
+    by_count = sorted(findings.aborts_by_reason.items(), key=lambda item: (-item[1], item[0]))
+    reasons = ", ".join(f"{count} {visible(reason)}" for reason, count in by_count)
+    return f"{len(findings.aborts)}, {duration(wasted)} lost: {reasons}"
+
+
+def _collections(findings: Findings) -> str:
+    minor, major = findings.counts["gc_minor"], findings.counts["gc_major"]
+    sums = findings.gc
+    total = sums.minor_ns + sums.major_ns
+    if not total and not minor and not major:
+        return "no collections"
+    return f"{minor} minor, {major} major, {duration(total)}, the longest {duration(sums.longest_ns)}"
+
+
+def _sampled(findings: Findings) -> List[TraceRow]:
+    return [row for row in hottest_traces(findings.traces, SHOWN_ROWS) if row.samples]
+
+
+def _hot(row: TraceRow, findings: Findings) -> List[Piece]:
+    share = percent(row.time_ns / findings.time.duration_ns) if findings.time.duration_ns else ""
+    where = place(row.path, row.line)
+    return [
+        Piece(f"{share:>4} ", "green"),
+        Piece(f"trace {row.id} ({visible(row.kind)}) "),
+        Piece(visible(row.title)[:60], "bold"),
+        Piece(f" {where}", "dim"),
+    ]
+
+
+def _problem_count(findings: Findings, page: Page) -> None:
+    problems = findings.problems
+    if problems:
+        rest = f" (and {len(problems) - 1} more: see tracebin show)" if len(problems) > 1 else ""
+        _labelled(page, "problems", Piece(visible(problems[0].text) + rest, "yellow"))
+
+
+# --- the tables -------------------------------------------------------------------
+
+
+def _time_bars(findings: Findings, page: Page) -> None:
+    shown = [share for share in findings.time.shares if share.ns]
+    if not shown:
+        return
+    page.line()
+    page.line(Piece("Time", "bold"))
+    for share in shown:
+        page.line(*_bar(share))
+
+
+def _bar(share: TimeShare) -> List[Piece]:
+    cells = max(1, round(share.share * BAR_CELLS))
+    return [
+        Piece(f"  {share.state:<12}{percent(share.share):>4} {duration(share.ns):>8}  "),
+        Piece("#" * cells, STATE_STYLES[share.state]),
+    ]
+
+
+def _functions(findings: Findings, page: Page) -> None:
+    rows = hottest_functions(findings.functions, SHOWN_ROWS)
+    if not rows:
+        return
+    page.line()
+    page.line(Piece("Functions by their own time", "bold"))
+    columns = [
+        Column("self", right=True),
+        Column("total", right=True),
+        Column("interp.", right=True),
+        Column("jitted", right=True),
+        Column("function", flexible=True, style="bold"),
+        Column("place", flexible=True, style="dim"),
+    ]
+    cells = [
+        [
+            *(duration(ns) for ns in (row.self_ns, row.total_ns, row.interpreted_ns, row.jitted_ns)),
+            visible(row.qualname),
+            place(row.path, row.line),
+        ]
+        for row in rows
+    ]
+    page.table(columns, cells)
+
+
+def _traces(findings: Findings, page: Page) -> None:
+    rows = hottest_traces(findings.traces, SHOWN_ROWS)
+    if not rows:
+        return
+    page.line()
+    by = "time" if rows[0].samples else "runs (no sample fell into one)"
+    page.line(Piece(f"Traces by {by}", "bold"))
+    columns = [
+        Column("id", right=True),
+        Column("kind"),
+        Column("time", right=True),
+        Column("runs", right=True),
+        Column("ops", right=True),
+        Column("code", right=True),
+        Column("title", flexible=True, style="bold"),
+        Column("place", flexible=True, style="dim"),
+    ]
+    page.table(columns, [_trace_cells(row) for row in rows])
+
+
+def _trace_cells(row: TraceRow) -> List[str]:
+    return [
+        str(row.id),
+        visible(row.kind),
+        duration(row.time_ns) if row.samples else "-",
+        "?" if row.runs is None else str(row.runs),
+        str(row.ops),
+        "?" if row.size_bytes is None else size(row.size_bytes),
+        visible(row.title),
+        place(row.path, row.line),
+    ]
+
+
+def _aborts(findings: Findings, page: Page) -> None:
+    if not findings.aborts:
+        return
+    page.line()
+    page.line(Piece("Aborts", "bold"))
+    for row in findings.aborts[:SHOWN_ABORTS]:
+        _abort(row, page)
+    left = len(findings.aborts) - SHOWN_ABORTS
+    if left > 0:
+        page.line(Piece(f"  and {left} more"))
+
+
+def _abort(row: AbortRow, page: Page) -> None:
+    what = "" if row.later is None else f"; compiled later as trace {row.later}"
+    page.line(
+        Piece(f"  {visible(row.reason)} ", "red"),
+        Piece(visible(row.title)[:60], "bold"),
+        Piece(f" {place(row.path, row.line)}", "dim"),
+        hang=4,
+    )
+    cost = f"after {counted(row.length, 'merge point')}, {duration(row.duration_ns)} lost{what}"
+    page.line(Piece(f"    {cost}"), hang=4)
+    for decision in row.inlining:
+        page.line(Piece(f"    {visible(decision)}", "dim"), hang=6)
+
+
+def _problems(findings: Findings, page: Page) -> None:
+    if not findings.problems:
+        return
+    page.line()
+    page.line(Piece("Problems", "bold"))
+    for problem in findings.problems:
+        times = f" ({problem.count} times)" if problem.count > 1 else ""
+        where = f" [{visible(problem.where)}]" if problem.where else ""
+        page.line(Piece(f"  {visible(problem.text)}{times}{where}", "yellow"), hang=4)

@@ -1,0 +1,84 @@
+"""Put numbers and names into words that are safe to print.
+
+Names come from the recorded program, and a name may hold anything, escape
+sequences for the terminal among it: all that isn't printable is shown escaped.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Optional
+
+from tracebin.bundle.records import Exit, Run
+
+TAB_WIDTH = 4
+_TIME_UNITS = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
+_SIZE_UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
+
+
+def visible(text: str) -> str:
+    """Show every character that isn't printable as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def source_text(line: str) -> str:
+    """Show a source line, tabs as blanks."""
+    return visible(line.expandtabs(TAB_WIDTH).rstrip())
+
+
+def duration(ns: int) -> str:
+    """Say a time with three digits and its unit."""
+    for unit, size in _TIME_UNITS:
+        if abs(ns) >= size:
+            return f"{_three_digits(ns / size)} {unit}"
+    return f"{ns} ns"
+
+
+def size(count: int) -> str:
+    """Say a number of bytes with three digits and its unit."""
+    for unit, factor in _SIZE_UNITS:
+        if count >= factor:
+            return f"{_three_digits(count / factor)} {unit}"
+    return f"{count} B"
+
+
+def _three_digits(value: float) -> str:
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """Say a share; what is more than nothing never reads as nothing."""
+    if 0 < share < 0.01:
+        return "<1%"
+    return f"{share * 100:.0f}%"
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many there are of something."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def place(path: Optional[str], line: Optional[int], room: int = 32) -> str:
+    """Say file and line; a long path keeps its end."""
+    if path is None:
+        return ""
+    where = visible(path) if line is None else f"{visible(path)}:{line}"
+    return where if len(where) <= room else "…" + where[1 - room :]
+
+
+def command(run: Run) -> str:
+    """Give the command as a shell would take it."""
+    flag = {"module": "-m ", "code": "-c "}.get(run.target, "")
+    return flag + visible(" ".join(shlex.quote(part) for part in run.command))
+
+
+def ending(how: Exit) -> str:
+    """Say how the program ended."""
+    if how.signal is not None:
+        return f"killed by signal {how.signal}"
+    if how.status is not None:
+        return f"exit status {how.status}"
+    return "how it ended is not known"

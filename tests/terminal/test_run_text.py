@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tracebin.bundle.records import Exit, Problem
+from tracebin.terminal.run_text import report, show
+
+ALLOWED = set("\n\x1b")
+
+
+def hostile_findings(make, hostile):
+    return make.findings(
+        run=make.run(command=[hostile], pypy=replace(make.run().pypy, version=hostile)),
+        functions=[make.function(qualname=hostile, path=hostile)],
+        traces=[make.trace(title=hostile, path=hostile, kind=hostile)],
+        aborts=[make.abort(reason=hostile, title=hostile, path=hostile, inlining=[hostile])],
+        aborts_by_reason={hostile: 1},
+        problems=[Problem("cut", hostile, 2, hostile)],
+    )
+
+
+def test_the_report_says_it_in_a_few_lines(make, printed):
+    text = printed(report, make.findings(), bundle_path="run.json.gz")
+    assert text == (
+        "prog.py 'a b'\n"
+        "  run       1.00 s, exit status 0, PyPy 7.3.11 (Python 3.9.16)\n"
+        "  time      interpreted 30%, jitted 50%, tracing <1%, gc 10%, unknown 10% (900\n"
+        "            samples of the main thread)\n"
+        "  traces    1 loop, 0 entry bridges, 2 bridges, made in 4.00 ms\n"
+        "  aborts    1, 2.50 ms lost: 1 ABORT_TOO_LONG\n"
+        "  gc        14 minor, 2 major, 96.0 ms, the longest 9.00 ms\n"
+        "  hot        38% trace 0 (loop) Body.f prog.py:4\n"
+        "  bundle    run.json.gz\n"
+    )
+
+
+def test_an_empty_run_is_said_to_be_empty(make, printed):
+    text = printed(report, make.empty())
+    assert "no samples" in text
+    assert "traces    none" in text
+    assert "aborts    none" in text
+    assert "no collections" in text
+    assert "hot" not in text
+    assert printed(show, make.empty()) == text
+
+
+def test_three_hot_traces_are_named(make, printed):
+    traces = [make.trace(id=i, time_ns=10 - i) for i in range(5)]
+    text = printed(report, make.findings(traces=traces))
+    assert [f"trace {i} " in text for i in range(5)] == [True, True, True, False, False]
+
+
+def test_the_recorders_own_traces_are_counted_apart(make, printed):
+    counts = {**make.findings().counts, "own_traces": 3}
+    traces = [make.trace(), make.trace(id=1, own=True)]
+    text = printed(report, make.findings(counts=counts, traces=traces), width=120)
+    assert "made in 4.00 ms; 3 of the recorder left out" in text
+
+
+def test_the_first_problem_stands_in_the_report_and_all_in_the_page(make, printed):
+    problems = [Problem("cut", "It was cut.", 1, "line 9"), Problem("lost", "Samples were lost.", 12)]
+    findings = make.findings(problems=problems)
+    assert "It was cut. (and 1 more: see tracebin show)" in printed(report, findings)
+    text = printed(show, findings)
+    assert "  It was cut. [line 9]\n" in text
+    assert "  Samples were lost. (12 times)\n" in text
+
+
+def test_a_signal_is_said(make, printed):
+    assert "killed by signal 9" in printed(report, make.findings(run=make.run(exit=Exit(signal=9))))
+
+
+def test_the_page_has_a_bar_for_every_state_that_had_time(make, printed):
+    text = printed(show, make.findings())
+    assert "  jitted       50%   500 ms  ####################\n" in text
+    assert "  tracing      <1%  4.00 ms  #\n" in text
+    assert "native" not in text
+
+
+def test_the_page_has_functions_traces_and_aborts(make, printed):
+    lines = printed(show, make.findings(aborts=[make.abort(), make.abort(later=None)])).splitlines()
+    assert any(
+        line.split() == ["500", "ms", "900", "ms", "200", "ms", "300", "ms", "Body.f", "prog.py:3"]
+        for line in lines
+    )
+    assert any(line.split()[:2] == ["0", "loop"] and "58556" in line and "1.23 kB" in line for line in lines)
+    assert "    after 812 merge points, 2.50 ms lost; compiled later as trace 7" in lines
+    assert "    after 812 merge points, 2.50 ms lost" in lines
+    assert "    disabled inlining g" in lines
+
+
+def test_what_is_not_known_is_not_nought(make, printed):
+    text = printed(show, make.findings(traces=[make.trace(runs=None, size_bytes=None)]))
+    (line,) = [line for line in text.splitlines() if line.split()[:2] == ["0", "loop"]]
+    assert line.split().count("?") == 2
+
+
+def test_traces_without_samples_are_ordered_by_runs(make, printed):
+    traces = [make.trace(samples=0, time_ns=0)]
+    assert "Traces by runs (no sample fell into one)" in printed(show, make.findings(traces=traces))
+
+
+def test_many_aborts_are_cut_with_their_number(make, printed):
+    assert "and 5 more" in printed(show, make.findings(aborts=[make.abort()] * 25))
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_no_line_is_wider_than_the_console(make, printed, width):
+    long = "package.module.Class.method_with_a_name_" * 5
+    findings = make.findings(
+        functions=[make.function(qualname=long, path=long)],
+        traces=[make.trace(title=long, path=long)],
+        aborts=[make.abort(title=long, path=long, inlining=[long])],
+    )
+    for text in (
+        printed(show, findings, width=width),
+        printed(report, findings, width=width, bundle_path=long),
+    ):
+        assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_names_cannot_drive_the_terminal(make, printed, hostile, is_terminal):
+    findings = hostile_findings(make, hostile)
+    for function in (show, report):
+        text = printed(function, findings, is_terminal=is_terminal)
+        assert "\x1b[31mevil" not in text
+        assert "evil\\x1b[31m\\x07\\x9b2J" in text
+        assert {c for c in text if not c.isprintable()} <= (ALLOWED if is_terminal else {"\n"})
+        text.encode("utf-8")
+
+
+def test_states_are_told_apart_by_colour_on_a_terminal(make, printed):
+    text = printed(report, make.findings(), is_terminal=True)
+    assert "\x1b[32mjitted 50%\x1b[0m" in text

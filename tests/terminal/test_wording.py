@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracebin.bundle.records import Exit
+from tracebin.terminal.wording import (
+    command,
+    counted,
+    duration,
+    ending,
+    percent,
+    place,
+    size,
+    source_text,
+    visible,
+)
+
+
+@given(st.text(st.characters()))
+def test_what_is_printed_is_printable(text):
+    assert visible(text).isprintable()
+    visible(text).encode("utf-8")
+
+
+def test_escapes_show_what_was_there():
+    assert visible("a\x1b[2J\r\n\u202e\ud800é漢") == "a\\x1b[2J\\r\\n\\u202e\\ud800é漢"
+
+
+def test_tabs_of_source_become_blanks():
+    assert source_text("\tif x:\t# \x1b\r") == "    if x:   # \\x1b"
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1_500, "1.50 µs"),
+        (31_540_000, "31.5 ms"),
+        (999_600_000, "1000 ms"),
+        (61_000_000_000, "61.0 s"),
+    ],
+)
+def test_times_have_three_digits_and_a_unit(ns, text):
+    assert duration(ns) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(12, "12 B"), (3_456, "3.46 kB"), (12_345_678, "12.3 MB")])
+def test_sizes_have_three_digits_and_a_unit(count, text):
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0%"), (0.0001, "<1%"), (0.01, "1%"), (0.314, "31%"), (1.0, "100%")]
+)
+def test_shares_are_whole_percents(share, text):
+    assert percent(share) == text
+
+
+def test_numbers_agree_with_their_noun():
+    assert (counted(1, "loop"), counted(2, "loop")) == ("1 loop", "2 loops")
+
+
+def test_a_long_path_keeps_its_end():
+    assert place("prog.py", 3) == "prog.py:3"
+    assert place("/very/long/way/to/some/place/module.py", 12, room=16) == "…ce/module.py:12"
+    assert place(None, 3) == ""
+    assert place("a\x1b.py", None) == "a\\x1b.py"
+
+
+def test_the_command_is_what_a_shell_takes(make):
+    assert command(make.run()) == "prog.py 'a b'"
+    assert command(make.run(target="module", command=["json.tool", "x"])) == "-m json.tool x"
+    assert "\x1b" not in command(make.run(command=["\x1b[31m"]))
+
+
+def test_the_end_of_the_program_is_said():
+    assert ending(Exit(status=3)) == "exit status 3"
+    assert ending(Exit(signal=9)) == "killed by signal 9"
+    assert ending(Exit()) == "how it ended is not known"
