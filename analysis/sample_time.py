@@ -220,13 +220,15 @@ class WallTime:
     def __init__(self, duration_ns: int) -> None:
         self._duration_ns = duration_ns
         self._by_state = [0] * len(STATES)
+        self._until_ns = 0
         self.samples = 0
 
     def add(self, start: int, end: int, state: int, busy: Busy) -> None:
-        """Give ``state`` what lies in the run and in no collection or tracing."""
+        """Give ``state`` what lies in the run, in no earlier sample, and in no collection or tracing."""
         self.samples += 1
-        start, end = max(0, start), min(end, self._duration_ns)
+        start, end = max(self._until_ns, start), min(end, self._duration_ns)
         if end > start:
+            self._until_ns = end
             self._by_state[state] += end - start - busy.gc_or_tracing.covered(start, end)
 
     def shares(self, busy: Busy) -> Dict[str, int]:

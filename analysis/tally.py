@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from tracebin.analysis.aborts import GreenKey, Start, abort_key, abort_row, with_later
-from tracebin.analysis.intervals import Intervals, IntervalsBuilder
+from tracebin.analysis.intervals import IntervalsBuilder
 from tracebin.analysis.places import Places
 from tracebin.analysis.rows import (
     SHARE_STATES,
@@ -44,7 +44,8 @@ from tracebin.bundle.records import (
 )
 from tracebin.errors import MalformedBundle
 
-NO_BUSY = Busy(Intervals(), Intervals())
+# What Python's threading calls the thread a program starts with.
+MAIN_THREAD = "MainThread"
 
 
 class Tally:
@@ -156,7 +157,7 @@ class Tally:
         process = self._process_of(chunk.thread)
         clock = self._clock(chunk.thread, process)
         busy = self._busy_of(process)
-        wall = self._wall if chunk.thread == self._main_thread() else None
+        wall = self._wall if chunk.thread in self._main_threads() else None
         for start, end, row in clock.stretches(chunk):
             self._stacks.add_sample(row, end - start, busy.state(end))
             if wall is not None:
@@ -194,21 +195,17 @@ class Tally:
         """Pick the process that was started by the recorder: the first without a parent."""
         return next((i for i, process in enumerate(self._processes) if process.parent is None), 0)
 
-    def _main_thread(self) -> Optional[int]:
-        """Pick the main thread of the main process.
+    def _main_threads(self) -> Set[int]:
+        """Pick the main thread of the main process: by name, by its number, else the first listed.
 
-        It has the process's id on Linux; where the sampler knows threads by
-        another number, the first one listed.
+        It may be there twice: before a program starts its second thread, PyPy
+        gives the main thread's number as 0.
         """
         main = self._main_process()
-        mine = [i for i, thread in enumerate(self._threads) if thread.process == main]
-        if not mine:
-            return None
-        pid = self._processes[main].pid
-        named = (
-            i for i in mine if self._threads[i].native_id == pid or self._threads[i].name == "MainThread"
-        )
-        return next(named, mine[0])
+        mine = [(i, thread) for i, thread in enumerate(self._threads) if thread.process == main]
+        pid = self._processes[main].pid if self._processes else None
+        known = {i for i, thread in mine if thread.name == MAIN_THREAD or thread.native_id == pid}
+        return known or {i for i, _ in mine[:1]}
 
     # --- the answers ----------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from tracebin.analysis.machine_code import Instruction, disassemble
 from tracebin.analysis.op_kinds import op_kind
 from tracebin.analysis.places import Places
 from tracebin.analysis.rows import TraceRow
-from tracebin.analysis.traces import BridgeLink, stage_names
+from tracebin.analysis.traces import BridgeLink, is_leaving, stage_names
 from tracebin.bundle.records import (
     Bytecode,
     Function,
@@ -273,8 +273,7 @@ def _op_views(ops: Sequence[Op], links: _Links, code: _Code) -> List[OpView]:
 
 
 def _target(op: Op, targets: Mapping[str, int]) -> Optional[int]:
-    is_leaving = op.name == "jump" or op.name.startswith("call_assembler")
-    return targets.get(op.descr) if is_leaving and op.descr else None
+    return targets.get(op.descr) if op.descr and is_leaving(op) else None
 
 
 # --- the path ---------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Set, Tuple
 
 from tracebin.analysis.aborts import Start, green_key
 from tracebin.analysis.places import Places
 from tracebin.analysis.rows import GuardRef, TraceRow
-from tracebin.bundle.records import STAGES, MergePoint, Stage, Trace
+from tracebin.bundle.records import STAGES, MergePoint, Op, Stage, Trace
 
 # The stage that is counted and shown unless another is asked for, then the next best.
 _PREFERENCE = ("optimised", "assembled", "traced")
@@ -90,28 +90,46 @@ class BridgeLink:
 class TraceLinks:
     """Know which bridges leave a trace and which trace a jump or call_assembler means.
 
-    Feed it every trace in order; it keeps a few words of each.
+    Feed it every trace in order of compilation; it keeps a few words of each.
+    PyPy uses tokens and numbers again once a trace is freed: what a trace
+    names is the latest bearer at the time it was compiled.
     """
 
     def __init__(self) -> None:
         self._bridges: Dict[int, Dict[int, BridgeLink]] = {}
+        self._bearers: Dict[int, Dict[str, int]] = {}
         self._targets: Dict[int, Dict[str, int]] = {}
 
     def add(self, index: int, trace: Trace) -> None:
-        """Note the bridge, labels and number of one trace."""
+        """Note the bridge, labels, number and targets of one trace."""
         if trace.parent is not None:
             bridges = self._bridges.setdefault(trace.parent.trace, {})
             bridges[trace.parent.op] = BridgeLink(index, trace.runs)
-        targets = self._targets.setdefault(trace.process, {})
-        targets.update((token, index) for token in target_tokens(trace))
+        bearers = self._bearers.setdefault(trace.process, {})
+        bearers.update((token, index) for token in target_tokens(trace))
+        named = _named_targets(trace)
+        self._targets[index] = {token: bearers[token] for token in named if token in bearers}
 
     def bridges(self, trace: int) -> Mapping[int, BridgeLink]:
         """Give the bridges of one trace by the op they leave from."""
         return self._bridges.get(trace, {})
 
+    def targets_of(self, trace: int) -> Mapping[str, int]:
+        """Give the traces that the jumps and calls of ``trace`` go to, by token."""
+        return self._targets.get(trace, {})
+
     def targets(self, process: int) -> Mapping[str, int]:
-        """Give the traces of one process by their tokens."""
-        return self._targets.get(process, {})
+        """Give the last bearer of every token of one process."""
+        return self._bearers.get(process, {})
+
+
+def is_leaving(op: Op) -> bool:
+    """Say whether ``op`` goes to the trace its descr names."""
+    return op.name == "jump" or op.name.startswith("call_assembler")
+
+
+def _named_targets(trace: Trace) -> Set[str]:
+    return {op.descr for stage in trace.stages.values() for op in stage.ops if op.descr and is_leaving(op)}
 
 
 def target_tokens(trace: Trace) -> List[str]:

@@ -112,6 +112,21 @@ def test_only_the_main_thread_of_the_main_process_makes_the_bar(make, two_frames
     assert findings.counts["samples"] == 3
 
 
+def test_a_main_thread_that_is_there_twice_counts_once(make, two_frames):
+    findings = make.findings(
+        threads=[Thread(0, 0, "MainThread"), Thread(0, 777, "Worker"), Thread(0, 778, "MainThread")],
+        traces=[make.trace(start_ns=0, end_ns=0)],
+        stacks=[two_frames],
+        samples=[
+            make.samples((100, 1), (200, 1)),
+            make.samples((100, 2), (900, 2), thread=1),
+            make.samples((150, 2), (600, 2), thread=2),
+        ],
+    )
+    assert nonzero(findings) == {"interpreted": 200, "jitted": 400, "unknown": 400}
+    assert findings.time.sampled == 4
+
+
 INTERVAL = st.tuples(st.integers(-20, 130), st.integers(0, 60))
 
 

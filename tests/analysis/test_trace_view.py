@@ -156,6 +156,17 @@ def test_trace_links_know_bridges_and_targets(make):
     assert links.targets(2) == {}
 
 
+def test_a_token_used_again_means_its_latest_bearer_by_then(make):
+    call = make.op("call_assembler_i", descr="<Loop7>")
+    unknown = make.op("jump", descr="TargetToken(9)")
+    links = TraceLinks()
+    for index, ops in enumerate([[], [call, unknown], [], [call]]):
+        links.add(index, make.trace(ops, number=7 if index % 2 == 0 else 8))
+    assert links.targets_of(1) == {"<Loop7>": 0}
+    assert links.targets_of(3) == {"<Loop7>": 2}
+    assert links.targets_of(0) == links.targets_of(99) == {}
+
+
 def test_helpers_of_the_jit_are_no_target(make):
     assert target_tokens(make.trace(number=-1)) == []
 
