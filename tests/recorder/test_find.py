@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -11,9 +10,6 @@ import pytest
 from tracebin.errors import PyPyNotFound
 from tracebin.recorder import find
 from tracebin.recorder.find import find_pypy, probe
-
-PYPY = shutil.which("pypy3")
-needs_pypy = pytest.mark.skipif(PYPY is None, reason="no pypy3 on PATH")
 
 ANSWER = (
     '{"implementation": "PyPy", "version": [7, 3, 11], "python": [3, 9, 16],'
@@ -42,11 +38,9 @@ def path_of(folder: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:/bin:/usr/bin"}
 
 
-@needs_pypy
-def test_the_real_pypy_describes_itself() -> None:
-    assert PYPY is not None
-    found = find_pypy(PYPY, os.environ, None)
-    assert found.path == PYPY
+def test_the_real_pypy_describes_itself(pypy: str) -> None:
+    found = find_pypy(pypy, os.environ, None)
+    assert found.path == pypy
     assert (found.implementation, found.has_jit, found.has_vmprof) == ("PyPy", True, True)
     assert found.version.count(".") == 2
     assert found.python.startswith("3.")
