@@ -2,9 +2,308 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Dict, List, NoReturn, Optional, Set, Tuple, Type
+
 import click
 
+import tracebin
+from tracebin import errors
 
-@click.group()
+# What tracebin's own failures end with; a program's exit code is its own. docs/cli.md lists them.
+EXIT_CODES: Dict[Type[errors.TracebinError], int] = {
+    errors.TracebinError: 70,
+    errors.PyPyNotFound: 69,
+    errors.ProgramNotStarted: 126,
+    errors.RecordingUnreadable: 65,
+    errors.BundleNotWritten: 73,
+    errors.RecorderError: 70,
+    errors.UnsupportedVersion: 65,
+    errors.MalformedBundle: 65,
+    errors.BundleTooLarge: 65,
+    errors.BundleError: 65,
+    errors.ServerUnreachable: 75,
+    errors.UploadRefused: 76,
+    errors.UploadError: 76,
+    errors.ConfigurationError: 78,
+    errors.RunNotFound: 66,
+    errors.BadRequest: 64,
+    errors.TokenRefused: 77,
+    errors.StorageUnavailable: 74,
+    errors.ServerError: 70,
+}
+DEFAULT_SERVER = "http://127.0.0.1:8765"
+# Below this a bundle is put together before a person has read a line of progress.
+PROGRESS_BYTES = 4 << 20
+
+
+class Commands(click.Group):
+    """The commands; a TracebinError ends in its sentence on stderr and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except errors.TracebinError as fault:
+            click.echo(f"tracebin: {_visible(str(fault))}", err=True)
+            sys.exit(EXIT_CODES[type(fault)])
+
+
+class RunCommand(click.Command):
+    """``run`` as python itself takes its words: what follows the target is the program's."""
+
+    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
+        """Cut the words at the target, so that click sees tracebin's own options alone."""
+        own, target, words = _cut_at_target(args, _takes_value(self))
+        ctx.meta["target"], ctx.meta["words"] = target, words
+        return super().parse_args(ctx, own)
+
+
+def _takes_value(command: click.Command) -> Set[str]:
+    options = (param for param in command.params if isinstance(param, click.Option))
+    return {name for option in options if not option.is_flag for name in option.opts}
+
+
+def _cut_at_target(args: List[str], takes_value: Set[str]) -> Tuple[List[str], str, List[str]]:
+    """Give tracebin's own words, what kind of target follows, and the words for PyPy.
+
+    ``--upload`` takes its URL after an equals sign alone: the word behind it may be the script.
+    """
+    own: List[str] = []
+    at = 0
+    while at < len(args):
+        word = args[at]
+        if word == "--":
+            return own, "script", args[at + 1 :]
+        if word[:2] in ("-m", "-c") and not word.startswith("--"):
+            return own, "module" if word[1] == "m" else "code", _joined(args[at:])
+        if not word.startswith("-") or word == "-":
+            return own, "script", args[at:]
+        own.append(word if word != "--upload" else f"--upload={_default_server()}")
+        if word in takes_value and word != "--upload":
+            at += 1
+            own += args[at : at + 1]
+        at += 1
+    return own, "none", []
+
+
+def _joined(words: List[str]) -> List[str]:
+    first = words[0]
+    return words if len(first) == 2 else [first[:2], first[2:], *words[1:]]
+
+
+def _default_server() -> str:
+    return os.environ.get("TRACEBIN_SERVER", DEFAULT_SERVER)
+
+
+def _visible(text: str) -> str:
+    """Keep control characters of a hostile name from the terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+@click.group(cls=Commands)
+@click.version_option(tracebin.__version__, prog_name="tracebin")
 def main() -> None:
-    """See what PyPy does with a program."""
+    """See what PyPy does with a program: calls, traces, machine code, collections."""
+
+
+@main.command(
+    cls=RunCommand, options_metavar="[OPTIONS] [--]", epilog="-m MODULE and -c CODE work as with python."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), envvar="TRACEBIN_RUN_OUTPUT", metavar="FILE",
+              help="Where the bundle goes.  [default: <program>-<UTC time>.json.gz here]")  # fmt: skip
+@click.option(
+    "--python", metavar="PATH", help="The PyPy to use.  [default: $TRACEBIN_PYPY, then pypy3 or pypy on PATH]"
+)
+@click.option("--interval", type=click.FloatRange(0, 10), default=0.001, show_default=True, metavar="SECONDS",
+              envvar="TRACEBIN_RUN_INTERVAL", help="Time between samples; 0 takes none.")  # fmt: skip
+@click.option("--stages", type=click.Choice(["optimised", "all"]), default="optimised", show_default=True,
+              envvar="TRACEBIN_RUN_STAGES",
+              help="Which ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip
+@click.option(
+    "--no-source", is_flag=True, envvar="TRACEBIN_RUN_NO_SOURCE", help="Leave source text out of the bundle."
+)
+@click.option(
+    "--jit",
+    metavar="PARAMETERS",
+    envvar="TRACEBIN_RUN_JIT",
+    help="JIT parameters, as PyPy's own --jit takes them.",
+)
+@click.option(
+    "--upload",
+    metavar="[=URL]",
+    envvar="TRACEBIN_RUN_UPLOAD",
+    help="Upload the bundle when the program has ended.",
+)
+@click.option(
+    "--view",
+    "view_",
+    is_flag=True,
+    envvar="TRACEBIN_RUN_VIEW",
+    help="Show the run in a browser when the program has ended.",
+)
+@click.option("--quiet", "-q", is_flag=True, envvar="TRACEBIN_RUN_QUIET", help="No report and no progress.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    /,
+    output: Optional[Path], python: Optional[str], upload: Optional[str], view_: bool,
+        quiet: bool, **options: Any) -> NoReturn:  # fmt: skip
+    """Record SCRIPT under PyPy and write a bundle.
+
+    The program runs as it would without tracebin; so do its exit code, streams and signals.
+    """
+    from tracebin.recorder.find import find_pypy, running_pypy
+    from tracebin.recorder.launch import Request, record
+
+    target, words = ctx.meta["target"], ctx.meta["words"]
+    if not words:
+        raise click.UsageError("name the program to record: SCRIPT, -m MODULE or -c CODE")
+    interpreter = find_pypy(python, os.environ, running_pypy())
+    request = Request(
+        target=target,
+        words=words,
+        out=output or Path(_default_name(target, words)),
+        interpreter=interpreter,
+        interval_s=options["interval"],
+        stages=options["stages"],
+        keep_source=not options["no_source"],
+        jit=options["jit"],
+    )
+    from tracebin.terminal.progress import progress_line
+
+    with progress_line("Putting the bundle together", PROGRESS_BYTES, quiet) as progress:
+        recorded = record(request, os.environ, progress)
+    if not quiet:
+        from tracebin.terminal.show import show_report
+
+        show_report(recorded.bundle)
+    if upload:
+        _upload(recorded.bundle, upload, quiet)
+    if view_:
+        _view([recorded.bundle], "127.0.0.1", 0, None, browser=True)
+    finished = recorded.finished
+    sys.exit(128 + finished.signal if finished.signal is not None else finished.status or 0)
+
+
+def _default_name(target: str, words: List[str]) -> str:
+    name = {
+        "script": Path(words[0]).stem,
+        "module": words[-1] if len(words) < 2 else words[1],
+        "code": "code",
+    }[target]
+    safe = (
+        "".join(char if char.isalnum() or char in "._-" else "_" for char in name).lstrip("-.") or "program"
+    )
+    return f"{safe[:80]}-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.json.gz"
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the bundle goes."
+)
+@click.option("--python", metavar="PATH", help="The PyPy that ran the program.")
+def recover(folder: Path, output: Optional[Path], python: Optional[str]) -> None:
+    """Make the bundle of a raw recording that was kept after a failure."""
+    from tracebin.recorder.find import find_pypy, running_pypy
+    from tracebin.recorder.launch import check_out, put_together
+
+    out = output or Path(f"{folder.name}.json.gz")
+    check_out(out)
+    put_together(find_pypy(python, os.environ, running_pypy()).path, folder, out)
+    click.echo(str(out))
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as the API gives it.")
+@click.option("--trace", type=int, metavar="N", help="Print one trace: source, bytecode, ops, instructions.")
+@click.option(
+    "--stage", type=click.Choice(["traced", "optimised", "assembled"]), help="Which ops of the trace."
+)
+@click.option("--no-code", is_flag=True, help="Leave machine code out of the trace.")
+def show(bundle: Path, as_json: bool, trace: Optional[int], stage: Optional[str], no_code: bool) -> None:
+    """Print what a bundle holds."""
+    from tracebin.terminal.show import show_bundle, show_one_trace
+
+    if trace is None:
+        show_bundle(bundle, as_json=as_json)
+    else:
+        show_one_trace(bundle, trace, stage=stage, as_json=as_json, code=not no_code)
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--server", default=DEFAULT_SERVER, show_default=True, envvar="TRACEBIN_SERVER", metavar="URL")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+def upload(bundle: Path, server: str, quiet: bool) -> None:
+    """Upload a bundle and print the run's URL."""
+    _upload(bundle, server, quiet)
+
+
+def _upload(bundle: Path, server: str, quiet: bool) -> None:
+    from tracebin.recorder.upload import upload as send
+    from tracebin.terminal.progress import progress_line
+
+    with progress_line("Uploading", 0, quiet) as progress:
+        done = send(bundle, server, progress=progress)
+    click.echo(done.url)
+    if not quiet:
+        click.echo(f"To delete it: DELETE {done.url} with the token {done.delete_token}", err=True)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes any free one."
+)
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
+def serve(host: str, port: int, data: Optional[Path]) -> None:
+    """Serve the viewer and take uploads, until Ctrl-C."""
+    _server().serve(host, port, _config(data), lambda url: click.echo(f"tracebin is at {url}", err=True))
+
+
+@main.command()
+@click.argument("bundles", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="[default: any free one]")
+@click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help="Where runs are kept.")
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
+def view(bundles: Tuple[Path, ...], host: str, port: int, data: Optional[Path], no_browser: bool) -> None:
+    """Serve, upload BUNDLES and open a browser, all in one, until Ctrl-C."""
+    _view(list(bundles), host, port, data, browser=not no_browser)
+
+
+def _view(bundles: List[Path], host: str, port: int, data: Optional[Path], *, browser: bool) -> None:
+    from tracebin.recorder.upload import upload as send
+    from tracebin.terminal.viewing import Viewing
+
+    viewing = Viewing(bundles, lambda bundle, url: send(bundle, url).url, browser=browser)
+    _server().serve(host, port, _config(data), viewing.begin)
+    viewing.finish()
+
+
+def _config(data: Optional[Path]) -> Any:
+    from dataclasses import replace
+
+    from tracebin.server.config import ServerConfig
+
+    config = ServerConfig.from_environment(os.environ)
+    return replace(config, data=data.absolute()) if data is not None else config
+
+
+def _server() -> Any:
+    """Import the server, or say how to install it."""
+    try:
+        import tracebin.server.serve
+    except ModuleNotFoundError as fault:
+        if fault.name is not None and fault.name.startswith("tracebin"):
+            raise
+        raise errors.ConfigurationError(
+            f"the server needs packages that are not installed ({fault.name}): pip install 'tracebin[server]'"
+        ) from None
+    return tracebin.server.serve

@@ -49,7 +49,7 @@ class Checker:
     """
 
     def __init__(self) -> None:
-        self._counts: Dict[str, int] = {key: 0 for key in SECTIONS}
+        self._counts: Dict[str, int] = dict.fromkeys(SECTIONS, 0)
         self._stack_rows = 0
         self._highest: Dict[str, Tuple[int, str]] = {}
         self._guards: List[Tuple[int, int, str]] = []

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import json
 import math
-from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, Union, get_type_hints
+from typing import Any, Callable, Dict, Hashable, List, Optional, Type, TypeVar, Union, get_type_hints
 
 from tracebin.errors import MalformedBundle
 
@@ -37,7 +37,8 @@ class Mismatch(Exception):
 
 def to_json(record: Any) -> Any:
     """Give ``record`` as dicts, lists and scalars; named tuples become lists in ``json.dumps``."""
-    return _encoder(type(record))(record)
+    cls: Hashable = type(record)
+    return _encoder(cls)(record)
 
 
 def encode_line(record: Any) -> bytes:
@@ -76,7 +77,8 @@ def parse_json(line: bytes) -> Any:
 def from_json(cls: Type[R], value: Any) -> R:
     """Build a ``cls`` from a JSON value; unknown keys are ignored (a later 1.x may add some)."""
     try:
-        result: R = _decoder(cls)(value)
+        key: Hashable = cls
+        result: R = _decoder(key)(value)
     except Mismatch as fault:
         raise MalformedBundle(str(fault), where="".join(fault.path).lstrip(".") or None) from None
     return result
@@ -100,7 +102,7 @@ def _refuse_surrogates(value: Any) -> None:
 # --- encoding -----------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _encoder(cls: Any) -> Encode:
     if dataclasses.is_dataclass(cls):
         return _record_encoder(cls)
@@ -150,7 +152,7 @@ def _optional_of(cls: Any) -> Any:
 # --- decoding -----------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _decoder(cls: Any) -> Decode:
     if dataclasses.is_dataclass(cls):
         return _record_decoder(cls)

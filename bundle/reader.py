@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Tuple
 
 from tracebin.bundle.codec import decode_line, parse_json
 from tracebin.bundle.compression import READ_BYTES, open_bundle
@@ -21,11 +21,18 @@ DecodeLine = Callable[[Any, bytes], Any]
 _SECTION = re.compile(rb'"([a-z_]{1,40})": (\[|null)(,?)\Z')
 
 
+class ByteSource(Protocol):
+    """What a reader needs of a stream: bytes, fewer than asked for maybe, none at the end."""
+
+    def read(self, size: int, /) -> Optional[bytes]:
+        """Give up to ``size`` bytes."""
+
+
 class Element(NamedTuple):
     """One element: its list (``run`` for the run), position, record and raw line."""
 
     key: str
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of an element
     record: Any
     line: bytes
 
@@ -52,9 +59,9 @@ class BundleReader:
 
     def __init__(
         self,
-        stream: BinaryIO,
+        stream: ByteSource,
         *,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
         decode: DecodeLine = decode_line,
         strict: bool = False,
     ) -> None:
@@ -175,7 +182,7 @@ class _CutOff(Exception):
 class _Lines:
     """The lines of a stream, each at most ``max_bytes`` long."""
 
-    def __init__(self, stream: BinaryIO, max_bytes: Optional[int]) -> None:
+    def __init__(self, stream: ByteSource, max_bytes: Optional[int]) -> None:
         self._stream = stream
         self._max_bytes = max_bytes
         self._buffer = b""
@@ -244,12 +251,12 @@ class _Lines:
         while not rest and not self._ended:
             piece = self._stream.read(READ_BYTES)
             self._ended = not piece
-            rest = piece.strip()
+            rest = (piece or b"").strip()
         return rest
 
 
 def _check_version(version: Any) -> None:
-    if type(version) not in (int, float) or int(version) != VERSION:
+    if type(version) not in (int, float) or not VERSION <= version < VERSION + 1:
         raise UnsupportedVersion(
             f"the bundle is of version {str(version)[:20]}; this tracebin reads {VERSION}.x: "
             "record the program again, or use the tracebin that wrote it",
@@ -264,10 +271,10 @@ def read_bundle(path: Path, *, strict: bool = False) -> Bundle:
         MalformedBundle: it can't be read, or is no bundle.
     """
     with open_bundle(path) as stream:
-        return collect(BundleReader(stream, strict=strict))  # type: ignore[arg-type]
+        return collect(BundleReader(stream, strict=strict))
 
 
-def collect(elements: Iterator[Element] | BundleReader) -> Bundle:
+def collect(elements: Iterable[Element]) -> Bundle:
     """Gather ``elements`` into one Bundle.
 
     Raises:

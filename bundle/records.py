@@ -227,7 +227,11 @@ class Guard(NamedTuple):
 
 @dataclass(frozen=True)
 class Phases:
-    """Time spent making a trace; the three exclude each other and add up."""
+    """Time spent making a trace; the three exclude each other.
+
+    They add up to the trace's whole time, less that of another tracing inside it
+    (code PyPy runs while it traces may get hot and be traced itself).
+    """
 
     tracing_ns: int
     optimising_ns: int

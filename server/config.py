@@ -20,7 +20,7 @@ from tracebin.errors import ConfigurationError
 
 PREFIX = "TRACEBIN_"
 # Variables the command line and the recorder read; a server started from the same shell takes no offence.
-ELSEWHERE = ("TRACEBIN_PYPY", "TRACEBIN_SERVER", "TRACEBIN_AGENT", "TRACEBIN_RECORD")
+ELSEWHERE = ("TRACEBIN_PYPY", "TRACEBIN_SERVER", "TRACEBIN_AGENT", "TRACEBIN_RUN_")
 # Limits of one upload, by the name a refusal gives as its reason.
 LIMITS = ("body_bytes", "inflated_bytes", "line_bytes", "elements", "name_chars", "source_chars")
 _MIB = 1 << 20

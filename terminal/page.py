@@ -27,12 +27,16 @@ class Piece(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A column of a table; the one that is ``flexible`` gives way when room is short."""
+    """A column of a table; one that is ``flexible`` gives way when room is short.
+
+    Where a cell must be cut, ``keep_end`` cuts it at its start.
+    """
 
     title: str
     right: bool = False
     flexible: bool = False
     style: str = ""
+    keep_end: bool = False
 
 
 def make_console(stream: Optional[TextIO] = None) -> Console:
@@ -108,7 +112,7 @@ class Page:
     def _row(self, columns: Sequence[Column], row: Sequence[str], widths: List[int], indent: int) -> None:
         pieces = [Piece(" " * indent)]
         for number, (column, cell, width) in enumerate(zip(columns, row, widths)):
-            text = crop(cell, width)
+            text = crop_start(cell, width) if column.keep_end else crop(cell, width)
             gap = " " * (width - cell_len(text))
             last = number + 1 == len(columns)
             pieces.append(Piece(gap + text if column.right else text, column.style))
@@ -121,6 +125,11 @@ def crop(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     return text[: _prefix(text, width - 1)] + ELLIPSIS
+
+
+def crop_start(text: str, width: int) -> str:
+    """Cut ``text`` to its last ``width`` cells, with a sign that something was cut."""
+    return crop(text[::-1], width)[::-1]
 
 
 def _prefix(text: str, width: int) -> int:

@@ -6,6 +6,7 @@ from typing import List, Optional
 
 from rich.console import Console
 
+from tracebin.analysis.aborts import is_lost
 from tracebin.analysis.rows import (
     AbortRow,
     Findings,
@@ -14,14 +15,17 @@ from tracebin.analysis.rows import (
     hottest_functions,
     hottest_traces,
 )
-from tracebin.terminal.page import Column, Page, Piece
-from tracebin.terminal.wording import command, counted, duration, ending, percent, place, size, visible
+from tracebin.terminal.page import Column, Page, Piece, crop, crop_start
+from tracebin.terminal.wording import command, counted, duration, ending, percent, place, visible
 
 HOT_TRACES = 3
 SHOWN_ROWS = 10
 SHOWN_ABORTS = 20
 BAR_CELLS = 40
 LABEL_WIDTH = 12
+# Together with what else stands on their line, these fit 80 columns most times.
+MAX_TITLE = 36
+MAX_PLACE = 28
 
 # Every state has its own hue, and every bar its name beside it.
 STATE_STYLES = {
@@ -100,10 +104,10 @@ def _trace_counts(findings: Findings) -> str:
 def _abort_counts(findings: Findings) -> str:
     if not findings.aborts:
         return "none"
-    wasted = sum(row.duration_ns for row in findings.aborts)
+    lost = sum(row.duration_ns for row in findings.aborts if is_lost(row, findings.traces))
     by_count = sorted(findings.aborts_by_reason.items(), key=lambda item: (-item[1], item[0]))
     reasons = ", ".join(f"{count} {visible(reason)}" for reason, count in by_count)
-    return f"{len(findings.aborts)}, {duration(wasted)} lost: {reasons}"
+    return f"{len(findings.aborts)}, {duration(lost)} lost: {reasons}"
 
 
 def _collections(findings: Findings) -> str:
@@ -121,13 +125,17 @@ def _sampled(findings: Findings) -> List[TraceRow]:
 
 def _hot(row: TraceRow, findings: Findings) -> List[Piece]:
     share = percent(row.time_ns / findings.time.duration_ns) if findings.time.duration_ns else ""
-    where = place(row.path, row.line)
+    where = crop_start(place(row.path, row.line), MAX_PLACE)
     return [
         Piece(f"{share:>4} ", "green"),
         Piece(f"trace {row.id} ({visible(row.kind)}) "),
-        Piece(visible(row.title)[:60], "bold"),
+        Piece(_title(row.title), "bold"),
         Piece(f" {where}", "dim"),
     ]
+
+
+def _title(title: str) -> str:
+    return crop(visible(title), MAX_TITLE)
 
 
 def _problem_count(findings: Findings, page: Page) -> None:
@@ -170,7 +178,7 @@ def _functions(findings: Findings, page: Page) -> None:
         Column("interp.", right=True),
         Column("jitted", right=True),
         Column("function", flexible=True, style="bold"),
-        Column("place", flexible=True, style="dim"),
+        Column("place", flexible=True, style="dim", keep_end=True),
     ]
     cells = [
         [
@@ -196,9 +204,8 @@ def _traces(findings: Findings, page: Page) -> None:
         Column("time", right=True),
         Column("runs", right=True),
         Column("ops", right=True),
-        Column("code", right=True),
         Column("title", flexible=True, style="bold"),
-        Column("place", flexible=True, style="dim"),
+        Column("place", flexible=True, style="dim", keep_end=True),
     ]
     page.table(columns, [_trace_cells(row) for row in rows])
 
@@ -210,7 +217,6 @@ def _trace_cells(row: TraceRow) -> List[str]:
         duration(row.time_ns) if row.samples else "-",
         "?" if row.runs is None else str(row.runs),
         str(row.ops),
-        "?" if row.size_bytes is None else size(row.size_bytes),
         visible(row.title),
         place(row.path, row.line),
     ]
@@ -222,24 +228,31 @@ def _aborts(findings: Findings, page: Page) -> None:
     page.line()
     page.line(Piece("Aborts", "bold"))
     for row in findings.aborts[:SHOWN_ABORTS]:
-        _abort(row, page)
+        _abort(row, findings, page)
     left = len(findings.aborts) - SHOWN_ABORTS
     if left > 0:
         page.line(Piece(f"  and {left} more"))
 
 
-def _abort(row: AbortRow, page: Page) -> None:
-    what = "" if row.later is None else f"; compiled later as trace {row.later}"
+def _abort(row: AbortRow, findings: Findings, page: Page) -> None:
     page.line(
         Piece(f"  {visible(row.reason)} ", "red"),
-        Piece(visible(row.title)[:60], "bold"),
-        Piece(f" {place(row.path, row.line)}", "dim"),
+        Piece(_title(row.title), "bold"),
+        Piece(f" {crop_start(place(row.path, row.line), MAX_PLACE)}", "dim"),
         hang=4,
     )
-    cost = f"after {counted(row.length, 'merge point')}, {duration(row.duration_ns)} lost{what}"
-    page.line(Piece(f"    {cost}"), hang=4)
+    page.line(Piece(f"    {_outcome(row, findings)}"), hang=4)
     for decision in row.inlining:
         page.line(Piece(f"    {visible(decision)}", "dim"), hang=6)
+
+
+def _outcome(row: AbortRow, findings: Findings) -> str:
+    cost = f"after {counted(row.length, 'merge point')}, {duration(row.duration_ns)}"
+    if row.later is None:
+        return f"{cost} lost"
+    if is_lost(row, findings.traces):
+        return f"{cost} lost; compiled later as trace {row.later}"
+    return f"{cost}; what was traced until then became trace {row.later}"
 
 
 def _problems(findings: Findings, page: Page) -> None:

@@ -119,7 +119,7 @@ def _call(segment: Segment, page: Page) -> None:
     page.line(
         Piece(indent),
         Piece(visible(segment.title or ""), "bold underline"),
-        Piece(f"  {place(segment.path, None, 60)}", "dim"),
+        Piece(f"  {place(segment.path, None)}", "dim"),
         hang=_indent(segment) + 2,
     )
 

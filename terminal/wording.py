@@ -61,12 +61,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def place(path: Optional[str], line: Optional[int], room: int = 32) -> str:
-    """Say file and line; a long path keeps its end."""
+def place(path: Optional[str], line: Optional[int]) -> str:
+    """Say file and line."""
     if path is None:
         return ""
-    where = visible(path) if line is None else f"{visible(path)}:{line}"
-    return where if len(where) <= room else "…" + where[1 - room :]
+    return visible(path) if line is None else f"{visible(path)}:{line}"
 
 
 def command(run: Run) -> str:

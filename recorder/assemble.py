@@ -1,0 +1,257 @@
+"""Put a raw recording together into a bundle.
+
+Runs in the PyPy that ran the program wherever that is possible: it reads the log
+four times faster than CPython, and it alone can decode its own code objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
+
+from tracebin.bundle.codec import encode_line
+from tracebin.bundle.compression import create_compressed
+from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, Scalar
+from tracebin.bundle.writer import BundleWriter
+from tracebin.errors import BundleNotWritten, RecordingUnreadable
+from tracebin.recorder.clock import Clock
+from tracebin.recorder.functions import Functions
+from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
+from tracebin.recorder.raw import Finish, Launch, Notes, RawRecording
+from tracebin.recorder.samples import SampleFile, read_samples
+from tracebin.recorder.sources import Files
+from tracebin.recorder.stacks import Stacks
+
+KEPT_STAGES = {"optimised": ("optimised",), "all": ("traced", "optimised", "assembled")}
+
+Progress = Callable[[int, int], None]
+
+
+def assemble(folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
+    """Make the bundle ``out`` of the raw recording in ``folder``.
+
+    ``progress`` is told bytes of the log read and their total.  ``out`` appears whole
+    or not at all.
+
+    Raises:
+        RecordingUnreadable: there is nothing a bundle could be made of.
+        BundleNotWritten: the disk or the folder refused.
+    """
+    assembly = Assembly(RawRecording(folder))
+    assembly.read(progress)
+    part = out.with_name(f".part-{os.getpid()}-{out.name}")
+    try:
+        with create_compressed(part) as stream:
+            assembly.write(stream)
+        os.replace(part, out)
+    except OSError as fault:
+        _remove(part)
+        raise BundleNotWritten(f"the bundle {out} can't be written: {fault.strerror or fault}") from None
+
+
+def _remove(path: Path) -> None:
+    # It may never have been made, or the folder may be what refuses.
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+@dataclass
+class _Known:
+    """What is known of the one process recorded."""
+
+    pid: int
+    notes: Notes
+    log: JitLog
+    clock: Clock
+    samples: SampleFile
+    problems: List[Problem] = field(default_factory=list)
+
+
+class Assembly:
+    """A recording on its way to becoming a bundle: ``read`` it, then ``write``."""
+
+    def __init__(self, raw: RawRecording) -> None:
+        self._raw = raw
+        self._launch: Launch = raw.launch()
+        self._finish: Optional[Finish] = raw.finish()
+        self._known: _Known
+        self._files: Files
+        self._functions: Functions
+        self._names: Dict[int, int] = {}
+
+    def read(self, progress: Progress) -> None:
+        """Read everything the processes left."""
+        pid = self._pid()
+        notes = self._raw.notes(pid)
+        stdlib = str(notes.about.get("stdlib", ""))
+        self._files = Files(self._launch.cwd, stdlib, keep_text=self._launch.keep_source)
+        self._functions = Functions(self._files, notes.codes)
+        log = JitLog(self._functions, keep_stages=KEPT_STAGES[self._launch.stages])
+        self._read_log(pid, log, progress)
+        clock = Clock(log.sync, self._launch.started_ns, (log.last_tick, self._ended_ns(pid)))
+        samples = read_samples(self._raw.data(pid, "prof"))
+        self._known = _Known(pid, notes, log, clock, samples)
+
+    def _pid(self) -> int:
+        pids = self._raw.pids()
+        if self._finish is not None and self._finish.pid in pids:
+            return self._finish.pid
+        if not pids:
+            raise RecordingUnreadable(
+                "the program's PyPy left no recording: it ended before it was up, "
+                "or a 'sitecustomize' of its own came first"
+            )
+        return pids[0]
+
+    def _read_log(self, pid: int, log: JitLog, progress: Progress) -> None:
+        path = self._raw.path(pid, "log")
+        if not path.exists():
+            return
+        total = path.stat().st_size
+        with path.open("rb") as stream:
+            log.read(stream, lambda _: progress(stream.tell(), total))
+
+    def _ended_ns(self, pid: int) -> int:
+        """Give when the process ended, on CLOCK_MONOTONIC; else a guess by its log's last write."""
+        if self._finish is not None:
+            return self._finish.ended_ns
+        path = self._raw.path(pid, "log")
+        begun = (self._raw.folder / "launch.json").stat().st_mtime_ns
+        written = path.stat().st_mtime_ns if path.exists() else begun
+        return self._launch.started_ns + max(written - begun, 0)
+
+    # --- writing --------------------------------------------------------------
+
+    def write(self, out: BinaryIO) -> None:
+        """Write the bundle to ``out``."""
+        known = self._known
+        records = ProcessRecords(
+            0, known.log, known.clock, self._functions, str(known.notes.about.get("agent", ""))
+        )
+        stacks = Stacks(self._function_of, records.finder(0), self._is_start_up)
+        samples = SampleRecords(0, known.samples, known.notes, stacks)
+        samples.place(*self._sampled(), self._launch.started_ns)
+        writer = BundleWriter(out, self._run())
+        writer.add("processes", self._process())
+        for thread in samples.threads():
+            writer.add("threads", thread)
+        self._write_code(writer)
+        for line in records.traces():
+            text = encode_line(line.trace)
+            writer.add_line("traces", text[: text.rindex(b"{}")] + line.stages.encode("ascii") + b"}")
+        for abort in records.aborts():
+            writer.add("aborts", abort)
+        for gc_chunk in records.gc_chunks():
+            writer.add("gc", gc_chunk)
+        for stack_chunk in stacks.chunks():
+            writer.add("stacks", stack_chunk)
+        for sample_chunk in samples.chunks(0):
+            writer.add("samples", sample_chunk)
+        for problem in self._problems(stacks, samples):
+            writer.add("problems", problem)
+        writer.close()
+
+    def _write_code(self, writer: BundleWriter) -> None:
+        functions = self._functions.records()
+        for file in self._files.records():
+            writer.add("files", file)
+        for function in functions:
+            writer.add("functions", function)
+
+    def _function_of(self, number: int) -> int:
+        """Give the function the sampler calls ``number``; -1 if it never got to name it."""
+        known = self._names.get(number)
+        if known is None:
+            name = self._known.samples.names.get(number)
+            known = -1 if name is None else self._functions.named(name.name, name.file, name.line)
+            self._names[number] = known
+        return known
+
+    def _is_start_up(self, function: int) -> bool:
+        return self._functions.is_in_start_up(function)
+
+    def _sampled(self) -> Tuple[int, int]:
+        """Give when sampling began and ended, on CLOCK_MONOTONIC."""
+        sampling = self._known.notes.sampling
+        start = int(sampling.get("started_ns", self._launch.started_ns))
+        return start, int(sampling.get("stopped_ns", self._ended_ns(self._known.pid)))
+
+    def _run(self) -> Run:
+        launch, finish, about = self._launch, self._finish, self._known.notes.about
+        jit: Dict[str, Scalar] = {**about.get("jit", {}), **launch.jit}
+        return Run(
+            command=launch.command,
+            target=launch.target,
+            cwd=launch.cwd,
+            started=launch.started,
+            duration_ns=max(self._ended_ns(self._known.pid) - launch.started_ns, 0),
+            exit=finish.exit if finish else Exit(),
+            host=launch.host,
+            pypy=PyPy(
+                about.get("pypy", "unknown"),
+                about.get("python", "unknown"),
+                about.get("executable", ""),
+                about.get("build", {}),
+            ),
+            options=Options(jit, launch.gc, launch.options),
+            output=finish.output if finish else {},
+            recorder=launch.recorder,
+        )
+
+    def _process(self) -> Process:
+        known, finish = self._known, self._finish
+        return Process(
+            pid=known.pid,
+            parent=None,
+            command=self._launch.command,
+            start_ns=0,
+            end_ns=self._ended_ns(known.pid) - self._launch.started_ns if finish else None,
+            exit=finish.exit if finish else None,
+            summary=known.log.summary,
+            code_memory=known.notes.code_memory,
+        )
+
+    def _problems(self, stacks: Stacks, samples: SampleRecords) -> List[Problem]:
+        known = self._known
+        found = [Problem("launch", text) for text in self._launch.problems]
+        if self._finish is None:
+            found.append(
+                Problem("no-finish", "The launcher ended before the program: output and exit are not known.")
+            )
+        found += log_problems(known.log, known.notes, known.pid)
+        found += self._sample_problems(stacks, samples)
+        if self._functions.undecoded:
+            text = "Bytecode of another PyPy than the one at hand was left out."
+            found.append(Problem("no-bytecode", text, self._functions.undecoded))
+        for path in self._files.unreadable:
+            found.append(Problem("no-source", "A source file can't be read.", 1, path))
+        others = [pid for pid in self._raw.logs() if pid != known.pid]
+        if others:
+            text = "Child processes that ran PyPy code are not recorded."
+            found.append(Problem("children", text, len(others)))
+        return found
+
+    def _sample_problems(self, stacks: Stacks, samples: SampleRecords) -> List[Problem]:
+        known = self._known
+        found = []
+        if not known.clock.is_known and known.log.last_tick:
+            found.append(Problem("no-clock", "The log holds no sync marks: times in it are not known."))
+        if known.samples.cut and known.notes.sampling:
+            text = f"The samples break off: {known.samples.cut}."
+            found.append(Problem("samples-cut", text))
+        if known.samples.samples and not known.samples.names:
+            found.append(
+                Problem("no-names", "The sampler didn't get to name the functions: samples have none.")
+            )
+        if samples.empty:
+            found.append(
+                Problem("empty-samples", "Samples without any Python frame were left out.", samples.empty)
+            )
+        if stacks.unmatched:
+            text = "Machine code was sampled that belongs to no trace of the log."
+            found.append(Problem("unmatched-code", text, stacks.unmatched))
+        return found

@@ -1,0 +1,42 @@
+"""Turn the ticks of PYPYLOG into nanoseconds of the run."""
+
+from __future__ import annotations
+
+import bisect
+from typing import List, Tuple
+
+
+class Clock:
+    """A piecewise straight line through the sync marks.
+
+    Each mark pairs a tick count with CLOCK_MONOTONIC nanoseconds, both read
+    within a microsecond of each other.  Before the first and after the last mark
+    the nearest rate goes on.  With one mark only, ``end`` (the log's last tick and
+    when the process ended) is the second point: good to a few milliseconds.
+    """
+
+    def __init__(self, marks: List[Tuple[int, int]], origin_ns: int, end: Tuple[int, int]) -> None:
+        points = sorted(set(marks))
+        if len(points) == 1 and end[0] > points[0][0]:
+            points.append(end)
+        self._origin_ns = origin_ns
+        self._ticks = [tick for tick, _ in points]
+        self._times = [time for _, time in points]
+        self._rates = self._slopes()
+
+    @property
+    def is_known(self) -> bool:
+        """Say whether there are two points to draw a line through."""
+        return bool(self._rates)
+
+    def _slopes(self) -> List[float]:
+        pairs = zip(zip(self._ticks, self._times), zip(self._ticks[1:], self._times[1:]))
+        return [(time1 - time0) / (tick1 - tick0) for (tick0, time0), (tick1, time1) in pairs]
+
+    def ns(self, tick: int) -> int:
+        """Give nanoseconds since the run's start; never below 0."""
+        if not self._rates:
+            return 0
+        index = min(max(bisect.bisect_right(self._ticks, tick) - 1, 0), len(self._rates) - 1)
+        time = self._times[index] + (tick - self._ticks[index]) * self._rates[index]
+        return max(int(time) - self._origin_ns, 0)

@@ -1,0 +1,133 @@
+"""Give every function and file that the log, the samples and the agent name one number.
+
+The log names a function by name, file and first line; the agent hands over the
+code objects themselves.  Both meet here.
+"""
+
+from __future__ import annotations
+
+import dis
+import marshal
+from types import CodeType
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from tracebin.bundle.records import Bytecode, Function
+from tracebin.recorder.resops import Place
+from tracebin.recorder.sources import Files
+
+# Frozen into PyPy; it runs the script and is at the root of every stack.
+START_UP_FILE = "app_main.py"
+
+Key = Tuple[str, str, int]
+
+
+class KnownCode(NamedTuple):
+    """A code object the agent kept: its name's parts, and itself in marshal's form."""
+
+    name: str
+    file: str
+    line: int
+    qualname: Optional[str]
+    marshalled: bytes
+
+
+class Functions:
+    """The functions of a bundle, numbered as they are met."""
+
+    def __init__(self, files: Files, known: List[KnownCode]) -> None:
+        self._files = files
+        self._known: Dict[Key, List[KnownCode]] = {}
+        for code in known:
+            self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
+        self._ids: Dict[Tuple[Key, int], int] = {}
+        self._rows: List[Tuple[str, str, int, Optional[KnownCode]]] = []
+        self._opcodes: Dict[int, Dict[int, str]] = {}
+        self.undecoded = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def at(self, place: Place) -> int:
+        """Give the function a merge point lies in.
+
+        Functions that share name, file and first line (two lambdas in one line)
+        are told apart by whether they have that opcode at that offset.
+        """
+        key = _key(place.name, place.file, place.first_line)
+        variants = self._known.get(key, [])
+        if len(variants) > 1:
+            for number, code in enumerate(variants):
+                if self._opcodes_of(code).get(place.offset) == place.opcode:
+                    return self._id(key, number, code, place.file)
+        return self._id(key, 0, variants[0] if variants else None, place.file)
+
+    def named(self, name: str, file: str, line: int) -> int:
+        """Give the function the samples name; the first of several that are alike."""
+        key = _key(name, file, line)
+        variants = self._known.get(key)
+        return self._id(key, 0, variants[0] if variants else None, file)
+
+    def is_in(self, function: int, file: str) -> bool:
+        """Say whether a function's code is in ``file``."""
+        return self._rows[function][1] == file
+
+    def is_in_start_up(self, function: int) -> bool:
+        """Say whether a function is PyPy's own start-up code, below every program's stack."""
+        return self._rows[function][1].endswith(START_UP_FILE)
+
+    def _id(self, key: Key, number: int, code: Optional[KnownCode], file: str) -> int:
+        known = self._ids.get((key, number))
+        if known is None:
+            known = self._ids[key, number] = len(self._rows)
+            path = code.file if code else file
+            self._files.number(path)
+            self._rows.append((key[0], path, key[2], code))
+        return known
+
+    def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
+        found = self._opcodes.get(id(code))
+        if found is None:
+            found = {row.offset: row.name for row in _bytecode(code.marshalled) or []}
+            self._opcodes[id(code)] = found
+        return found
+
+    def records(self) -> List[Function]:
+        """Give the functions as the bundle holds them."""
+        return [self._record(*row) for row in self._rows]
+
+    def _record(self, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
+        bytecode = _bytecode(code.marshalled) if code else None
+        self.undecoded += code is not None and bytecode is None
+        number = self._files.number(file)
+        qualname = (code.qualname if code else None) or self._files.qualname(number, name, line)
+        return Function(number, name, qualname, line, bytecode)
+
+
+def _key(name: str, file: str, line: int) -> Key:
+    # The log writes a comma in a merge point's text as a dot (rpython/jit/metainterp/logger.py).
+    return name.replace(",", "."), file.replace(",", "."), line
+
+
+def _bytecode(marshalled: bytes) -> Optional[List[Bytecode]]:
+    """Decode a code object of this very interpreter; None if another wrote it."""
+    try:
+        code = marshal.loads(marshalled)
+    except (ValueError, EOFError, TypeError):
+        return None
+    return _instructions(code) if isinstance(code, CodeType) else None
+
+
+def _instructions(code: CodeType) -> List[Bytecode]:
+    rows = []
+    line: Optional[int] = None
+    for item in dis.get_instructions(code):
+        if item.starts_line is not None:
+            line = item.starts_line if item.starts_line is not True else line
+        rows.append(Bytecode(item.offset, item.opname, _argument(item), line))
+    return rows
+
+
+def _argument(item: dis.Instruction) -> Optional[str]:
+    if item.arg is None:
+        return None
+    return (item.argrepr or str(item.arg))[:200]

@@ -1,0 +1,493 @@
+"""Read PYPYLOG into traces, aborts, collections and counts.
+
+One pass over the log; what stands in nested sections is gathered here until the
+section that it belongs to closes.  Nothing is interpreted beyond what PyPy says.
+Section names: rpython/jit/metainterp and rpython/jit/backend, PyPy 7.3.11 to 8.0.1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from tracebin.bundle.records import Guard, Label, MergePoint, Number, Op, PathStep
+from tracebin.recorder.code_blocks import CodeBlock, CodeBlocks
+from tracebin.recorder.functions import Functions
+from tracebin.recorder.resops import (
+    END_OF_TRACE,
+    Header,
+    Place,
+    parse_header,
+    parse_inputs,
+    parse_merge_point,
+    parse_op,
+    parse_place,
+)
+from tracebin.recorder.sections import Section, SectionReader, line_blocks
+
+# Sections that say nothing the bundle holds, by the start of their name.
+IGNORED = (
+    "jit-regalloc-stats",
+    "jit-trace-done",
+    "jit-tco",
+    "jit-log-compiling",
+    "jit-log-short-preamble",
+    "jit-log-exported-state",
+    "jit-log-intbounds",
+    "jit-log-dce",
+    "jit-log-virtualstate",
+    "jit-intbounds-stats",
+    "jit-invalidate-quasi-immutable",
+    "jit-mem-collect",
+    "jit-mem-looptoken-alloc",
+    "jit-abort-log",
+    "gc-minor-walkroots",
+    "gc-set-nursery-size",
+    "gc-hardware",
+    "gc-debug",
+    "gc-rawrefcount",
+)
+# Sections that mark time alone; their lines belong to nobody.
+_TIMED = ("jit-tracing", "jit-optimize", "jit-backend")
+
+_FREED = re.compile(r"freeing Loop # (-?\d+)")
+_ENTRY = re.compile(r"entry (-?\d+):(\d+)")
+_TOKEN = re.compile(r"TargetToken\((\d+)\):(\d+)")
+_BRIDGE = re.compile(r"bridge (\d+):(\d+)")
+_GUARD_DESCR = re.compile(r"<Guard(0x[0-9a-f]+)>")
+_ABORT = "~~~ ABORTING TRACING "
+
+
+class At(NamedTuple):
+    """Where a merge point's text says it is: function, line and offset, or a text alone."""
+
+    function: Optional[int]
+    line: Optional[int]
+    offset: Optional[int]
+    text: Optional[str]
+
+
+class Collection(NamedTuple):
+    """One GC phase in ticks: kind as in GC_KINDS, bytes in use or -1."""
+
+    kind: int
+    start: int
+    stop: int
+    before: int
+    after: int
+
+
+@dataclass
+class TraceDraft:
+    """A trace as far as it is known; times in ticks."""
+
+    header: Header
+    at: At
+    stages: List[Tuple[str, str]]
+    labels: List[Label]
+    block: Optional[CodeBlock]
+    parent: Optional[Guard]
+    start: int = 0
+    stop: int = 0
+    tracing: int = 0
+    optimising: int = 0
+    backend: int = 0
+    runs: Optional[int] = None
+    freed: Optional[int] = None
+
+
+@dataclass
+class AbortDraft:
+    """An aborted tracing; times in ticks."""
+
+    reason: str
+    at: At
+    length: int
+    path: List[PathStep]
+    inlining: List[str]
+    longest: Optional[str]
+    start: int = 0
+    stop: int = 0
+
+
+@dataclass
+class _Tracing:
+    """What gathers while one jit-tracing section is open."""
+
+    traces: List[TraceDraft] = field(default_factory=list)
+    stages: List[Tuple[str, str]] = field(default_factory=list)
+    inlining: List[str] = field(default_factory=list)
+    longest: Optional[str] = None
+    optimising: int = 0
+    backend: int = 0
+
+
+class JitLog:
+    """Everything one process's log says; ``read`` fills it.
+
+    ``problems`` counts what was met and not understood, by a sentence.
+    """
+
+    def __init__(self, functions: Functions, *, keep_stages: Tuple[str, ...] = ("optimised",)) -> None:
+        self._functions = functions
+        self._keep_stages = keep_stages
+        self.traces: List[TraceDraft] = []
+        self.aborts: List[AbortDraft] = []
+        self.collections: List[Collection] = []
+        self.summary: Dict[str, Number] = {}
+        self.sync: List[Tuple[int, int]] = []
+        self.helpers: List[CodeBlock] = []
+        self.problems: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self.has_counts = False
+        self.cut_sections = 0
+        self._blocks = CodeBlocks()
+        self._fresh: Dict[str, CodeBlock] = {}
+        self._guards: Dict[int, Guard] = {}
+        self._tracings: List[_Tracing] = []
+        self._places: Dict[str, At] = {}
+        self._inner: Dict[int, int] = {}
+        self._by_number: Dict[int, List[TraceDraft]] = defaultdict(list)
+        self._sections = SectionReader(self._opened, self._closed)
+        self._handlers = self._table()
+
+    @property
+    def last_tick(self) -> int:
+        """The last time the log tells."""
+        return self._sections.last_tick
+
+    @property
+    def backend(self) -> str:
+        """PyPy's name of the machine code's kind."""
+        return self._blocks.backend
+
+    def read(self, stream: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Read a whole log; ``progress`` is told how many lines each block had."""
+        for lines in line_blocks(stream):
+            self._sections.feed(lines)
+            progress(len(lines))
+        self.cut_sections = self._sections.end()
+        if self._sections.crossed:
+            self.problems["a section's end fits no beginning"] += self._sections.crossed
+        if self._sections.strays:
+            self.problems["a line outside of any section"] += self._sections.strays
+
+    def _table(self) -> Dict[str, Callable[[Section], None]]:
+        return {
+            "jit-tracing": self._on_tracing,
+            "jit-optimize": self._on_optimize,
+            "jit-backend": self._on_backend,
+            "jit-backend-dump": lambda section: self._blocks.dump(section.lines),
+            "jit-backend-addr": self._on_addr,
+            "jit-backend-counts": self._on_counts,
+            "jit-log-noopt": self._on_traced,
+            "jit-log-noopt-loop": self._on_traced,
+            "jit-log-rewritten-loop": self._on_assembled,
+            "jit-log-rewritten-bridge": self._on_assembled,
+            "jit-log-opt-loop": self._on_optimised,
+            "jit-log-opt-bridge": self._on_optimised,
+            # Why a loop was given up before it was compiled; PyPy starts over by itself.
+            "jit-abort": lambda section: None,
+            "jit-abort-longest-function": self._on_longest,
+            "jit-disableinlining": self._on_inlining,
+            "jit-mem-looptoken-free": self._on_freed,
+            "jit-summary": self._on_summary,
+            "gc-minor": self._on_minor,
+            "gc-collect-step": self._on_step,
+            "gc-collect-done": self._on_done,
+            "tracebin-sync": self._on_sync,
+        }
+
+    # --- sections -------------------------------------------------------------
+
+    @property
+    def _tracing(self) -> Optional[_Tracing]:
+        """The innermost tracing: code that runs while PyPy traces may get traced itself."""
+        return self._tracings[-1] if self._tracings else None
+
+    def _opened(self, section: Section) -> None:
+        if section.name == "jit-tracing":
+            self._tracings.append(_Tracing())
+
+    def _closed(self, section: Section) -> None:
+        handler = self._handlers.get(section.name)
+        if handler is not None:
+            try:
+                handler(section)
+            except (ValueError, IndexError, KeyError) as fault:
+                # A line of a form we don't know: PyPy's log is a log, and changes.
+                self.problems[f"{section.name}: {type(fault).__name__}: {str(fault)[:80]}"] += 1
+        elif not section.name.startswith(IGNORED):
+            self.unknown[section.name] += 1
+
+    def _exclusive(self, section: Section) -> int:
+        """Give the ticks of a timed section without those of the timed sections in it."""
+        ticks = section.stop - section.start
+        own = ticks - self._inner.pop(id(section), 0)
+        outer = section.parent
+        while outer is not None and outer.name not in _TIMED:
+            outer = outer.parent
+        if outer is not None:
+            self._inner[id(outer)] = self._inner.get(id(outer), 0) + ticks
+        return own
+
+    def _on_optimize(self, section: Section) -> None:
+        own = self._exclusive(section)
+        if self._tracing is not None:
+            self._tracing.optimising += own
+
+    def _on_backend(self, section: Section) -> None:
+        self._blocks.finish()
+        own = self._exclusive(section)
+        if self._tracing is not None:
+            self._tracing.backend += own
+
+    def _on_tracing(self, section: Section) -> None:
+        own = self._exclusive(section)
+        tracing = self._tracings.pop()
+        for draft in tracing.traces:
+            draft.start, draft.stop = section.start, section.stop
+        if tracing.traces:
+            # Nearly always one trace; of several the last has what all took.
+            last = tracing.traces[-1]
+            last.tracing, last.optimising, last.backend = own, tracing.optimising, tracing.backend
+        self._find_aborts(section, tracing)
+
+    def _find_aborts(self, section: Section, tracing: _Tracing) -> None:
+        path: List[At] = []
+        for line in section.lines:
+            if line.startswith(_ABORT):
+                draft = AbortDraft(
+                    line[len(_ABORT) :].strip(),
+                    path[0] if path else At(None, None, None, None),
+                    len(path),
+                    _steps(path),
+                    tracing.inlining,
+                    tracing.longest,
+                    section.start,
+                    section.stop,
+                )
+                self.aborts.append(draft)
+            elif "~#" in line or line.startswith("<code object"):
+                path.append(self._at(line))
+
+    # --- what a trace is made of ----------------------------------------------
+
+    def _at(self, text: str) -> At:
+        known = self._places.get(text)
+        if known is None:
+            place: Optional[Place] = parse_place(text)
+            if place is None:
+                known = At(None, None, None, text)
+            else:
+                known = At(self._functions.at(place), place.line, place.offset, None)
+            self._places[text] = known
+        return known
+
+    def _on_addr(self, section: Section) -> None:
+        block = self._blocks.announce(section.lines)
+        if block is None:
+            return
+        name = section.lines[0].split(" has address ", maxsplit=1)[0]
+        if name.startswith("Loop -1 "):
+            self.helpers.append(block)
+        else:
+            self._fresh[name] = block
+
+    def _on_traced(self, section: Section) -> None:
+        self._keep("traced", section)
+
+    def _on_assembled(self, section: Section) -> None:
+        self._keep("assembled", section)
+
+    def _keep(self, stage: str, section: Section) -> None:
+        if self._tracing is not None and stage in self._keep_stages:
+            inputs, ops, points = self._stage(section.lines)
+            self._tracing.stages.append((stage, _encode(inputs, ops, points)))
+
+    def _on_optimised(self, section: Section) -> None:
+        header = next(filter(None, map(parse_header, section.lines[:2])), None)
+        if header is None:
+            raise ValueError("a trace without a header")
+        inputs, ops, points = self._stage(section.lines)
+        draft = TraceDraft(
+            header,
+            self._start_of(header, points),
+            [],
+            [Label(index, op.descr or "", None) for index, op in enumerate(ops) if op.name == "label"],
+            self._fresh.pop(header.name, None),
+            self._guards.get(header.guard) if header.guard is not None else None,
+            section.start,
+            section.stop,
+        )
+        self._note_guards(ops)
+        self._add(draft, ("optimised", _encode(inputs, ops, points)))
+
+    def _add(self, draft: TraceDraft, optimised: Tuple[str, str]) -> None:
+        draft.stages = [optimised]
+        if self._tracing is not None:
+            draft.stages = [*self._tracing.stages, optimised]
+            self._tracing.stages = []
+            self._tracing.traces.append(draft)
+        if draft.header.number is not None:
+            self._by_number[draft.header.number].append(draft)
+        self.traces.append(draft)
+
+    def _start_of(self, header: Header, points: List[MergePoint]) -> At:
+        if header.text is not None:
+            return self._at(header.text)
+        if not points:
+            return At(None, None, None, None)
+        return At(points[0].function, points[0].line, points[0].offset, points[0].text)
+
+    def _note_guards(self, ops: List[Op]) -> None:
+        trace = len(self.traces)
+        for index, op in enumerate(ops):
+            if op.fail is not None and op.descr:
+                match = _GUARD_DESCR.match(op.descr)
+                if match:
+                    self._guards[int(match[1], 16)] = Guard(trace, index)
+
+    def _stage(self, lines: List[str]) -> Tuple[List[str], List[Op], List[MergePoint]]:
+        inputs: List[str] = []
+        ops: List[Op] = []
+        points: List[MergePoint] = []
+        for line in lines:
+            if "(" in line and not line.startswith(("#", "[")):
+                point = parse_merge_point(line)
+                if point is None:
+                    ops.append(parse_op(line))
+                else:
+                    at = self._at(point[2])
+                    points.append(
+                        MergePoint(len(ops), point[0], point[1], at.function, at.offset, at.line, at.text)
+                    )
+            elif line.startswith("["):
+                inputs = inputs or parse_inputs(line)
+            elif line and not line.startswith("#") and END_OF_TRACE not in line:
+                self.problems[f"a line in a trace: {line[:60]}"] += 1
+        return inputs, ops, points
+
+    # --- what is said about traces later --------------------------------------
+
+    def _on_longest(self, section: Section) -> None:
+        if self._tracing is not None and section.lines:
+            self._tracing.longest = " ".join(section.lines)[:500]
+
+    def _on_inlining(self, section: Section) -> None:
+        if self._tracing is not None:
+            self._tracing.inlining.extend(line[:500] for line in section.lines)
+
+    def _on_freed(self, section: Section) -> None:
+        for line in section.lines:
+            match = _FREED.match(line)
+            drafts = self._by_number.get(int(match[1]), []) if match else []
+            for draft in drafts[-1:]:
+                draft.freed = section.start
+
+    def _on_counts(self, section: Section) -> None:
+        self.has_counts = section.complete
+        queues = _CountQueues(self.traces)
+        for line in section.lines:
+            queues.take(line)
+
+    def _on_summary(self, section: Section) -> None:
+        for line in section.lines:
+            self.summary.update(_summary_line(line))
+
+    def _on_minor(self, section: Section) -> None:
+        self._collection(0, section, -1, _number_after(section.lines, "minor collect, total memory used:"))
+
+    def _on_step(self, section: Section) -> None:
+        self._collection(1, section, -1, -1)
+
+    def _on_done(self, section: Section) -> None:
+        arenas = _number_after(section.lines, "bytes used in arenas:")
+        raw = next((line for line in section.lines if line.startswith("bytes raw-malloced:")), "")
+        numbers = [int(word) for word in raw.replace("=>", " ").split() if word.isdigit()]
+        known = arenas >= 0 and len(numbers) == 2
+        self._collection(2, section, -1, arenas + numbers[1] if known else -1)
+
+    def _collection(self, kind: int, section: Section, before: int, after: int) -> None:
+        self.collections.append(Collection(kind, section.start, section.stop, before, after))
+
+    def _on_sync(self, section: Section) -> None:
+        self.sync.append((section.start, int(section.lines[0])))
+
+
+class _CountQueues:
+    """Hands the lines of jit-backend-counts to their traces.
+
+    Numbers, tokens and guard addresses are used again after a free; the lines stand in
+    the order the traces were compiled, so each name has a queue of its bearers.
+    """
+
+    def __init__(self, traces: List[TraceDraft]) -> None:
+        self._entries: Dict[int, Deque[TraceDraft]] = defaultdict(deque)
+        self._bridges: Dict[int, Deque[TraceDraft]] = defaultdict(deque)
+        self._tokens: Dict[int, Deque[Tuple[TraceDraft, int]]] = defaultdict(deque)
+        for draft in traces:
+            if draft.header.number is not None:
+                self._entries[draft.header.number].append(draft)
+            elif draft.header.guard is not None:
+                self._bridges[draft.header.guard].append(draft)
+            for index, label in enumerate(draft.labels):
+                token = re.search(r"\d+", label.token)
+                if token:
+                    self._tokens[int(token[0])].append((draft, index))
+
+    def take(self, line: str) -> None:
+        """Give the count in ``line`` to the trace or label it names."""
+        for pattern, queue in ((_ENTRY, self._entries), (_BRIDGE, self._bridges)):
+            match = pattern.fullmatch(line)
+            if match:
+                waiting = queue.get(int(match[1]))
+                if waiting:
+                    waiting.popleft().runs = int(match[2])
+                return
+        match = _TOKEN.fullmatch(line)
+        labels = self._tokens.get(int(match[1])) if match else None
+        if match and labels:
+            draft, index = labels.popleft()
+            draft.labels[index] = draft.labels[index]._replace(runs=int(match[2]))
+
+
+def _steps(path: List[At]) -> List[PathStep]:
+    steps: List[PathStep] = []
+    for at in path:
+        last = steps[-1] if steps else None
+        if last is not None and (last.function, last.line, last.text) == (at.function, at.line, at.text):
+            steps[-1] = last._replace(points=last.points + 1)
+        else:
+            steps.append(PathStep(at.function, at.line, 1, at.text))
+    return steps
+
+
+def _encode(inputs: List[str], ops: List[Op], points: List[MergePoint]) -> str:
+    # ASCII: PyPy's encoder is a quarter faster at it.
+    return json.dumps({"inputs": inputs, "ops": ops, "points": points}, separators=(",", ":"))
+
+
+def _number_after(lines: List[str], label: str) -> int:
+    for line in lines:
+        if line.startswith(label):
+            words = line[len(label) :].split()
+            return int(float(words[0])) if words else -1
+    return -1
+
+
+def _summary_line(line: str) -> Dict[str, Any]:
+    """Read one line of jit-summary, such as ``Tracing:  22  0.113773``."""
+    label, _, rest = line.rpartition(":")
+    words = rest.split()
+    key = re.sub(r"[^a-z0-9]+", "_", label.lower().replace("#", "number")).strip("_")
+    if not key or not words:
+        return {}
+    if key == "total":
+        return {"total_s": float(words[0])}
+    if len(words) == 2:
+        return {f"{key}": int(words[0]), f"{key}_s": float(words[1])}
+    return {key: float(words[0]) if "." in words[0] else int(words[0])}

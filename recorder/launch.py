@@ -1,0 +1,234 @@
+"""Record one program: start it with the agent inside, then have its bundle put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import marshal
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Callable, Dict, List, Mapping, Optional
+
+import tracebin
+from tracebin.bundle.records import Exit, Host, Scalar, Stream
+from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+from tracebin.recorder.find import Interpreter
+from tracebin.recorder.program import Finished, run_program
+from tracebin.recorder.raw import Finish, Launch, RawRecording
+
+# What the log always holds; jit-abort-log and jit-log-noopt would be half of all bytes.
+CATEGORIES = (
+    "jit-log-opt",
+    "jit-backend",
+    "jit-tracing",
+    "jit-optimize",
+    "jit-abort-longest-function",
+    "jit-disableinlining",
+    "jit-summary",
+    "jit-mem-looptoken-free",
+    "gc-minor",
+    "gc-collect",
+    "tracebin",
+)
+ALL_STAGES = ("jit-log-noopt", "jit-log-rewritten")
+SITE = Path(__file__).resolve().parent / "site"
+BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
+# PyPy sizes its nursery by the processor's cache. With the 32 MB it takes here, reading a log of 40 MB
+# needs 1.2 GB; with 4 MB a fifth of that, and not more time.
+READER_GC = {"PYPY_GC_NURSERY": "4M"}
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to record, and how.
+
+    ``words`` is what PyPy gets after its own options (``["prog.py", "1"]``,
+    ``["-m", "pkg"]``); ``target`` is ``script``, ``module`` or ``code``.
+    """
+
+    target: str
+    words: List[str]
+    out: Path
+    interpreter: Interpreter
+    interval_s: float = 0.001
+    stages: str = "optimised"
+    keep_source: bool = True
+    jit: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A program that ran, and where its bundle lies."""
+
+    finished: Finished
+    bundle: Path
+
+
+def check_out(out: Path) -> None:
+    """Refuse before the program runs if the bundle can't be written afterwards.
+
+    Raises:
+        BundleNotWritten: the folder is missing or can't be written to.
+    """
+    folder = out.parent
+    if not folder.is_dir():
+        raise BundleNotWritten(f"the bundle can't be written to {out}: there is no folder {folder}")
+    if out.is_dir():
+        raise BundleNotWritten(f"the bundle can't be written to {out}: it is a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BundleNotWritten(
+            f"the bundle can't be written to {out}: the folder can't be written to; name another with -o"
+        )
+
+
+def record(
+    request: Request, environ: Mapping[str, str], progress: Progress = lambda done, total: None
+) -> Recorded:
+    """Run the program under recording and write its bundle.
+
+    ``progress`` is told bytes read and their total while the bundle is put together.
+
+    Raises:
+        ProgramNotStarted: the program's process could not be started.
+        RecorderError: the bundle could not be made; the raw recording is kept and named.
+    """
+    check_out(request.out)
+    folder = Path(tempfile.mkdtemp(prefix="tracebin-"))
+    finished = _run(request, environ, folder)
+    try:
+        put_together(request.interpreter.path, folder, request.out, progress)
+    except RecorderError as fault:
+        kept = f"{fault}; the raw recording is kept in {folder}: 'tracebin recover {folder}' tries again"
+        raise type(fault)(kept) from None
+    shutil.rmtree(folder, ignore_errors=True)
+    return Recorded(finished, request.out)
+
+
+def _run(request: Request, environ: Mapping[str, str], folder: Path) -> Finished:
+    raw = RawRecording(folder)
+    raw.write_launch(_launch(request, environ))
+    argv = [request.interpreter.path]
+    if request.jit is not None:
+        argv += ["--jit", request.jit]
+    try:
+        finished = run_program(argv + request.words, _child_environ(request, environ, folder))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    raw.write_finish(_finish(finished))
+    # The clock starts where the process does, not where the launcher did.
+    launch = dataclasses.replace(
+        raw.launch(), started=_iso(finished.started_utc), started_ns=finished.started_ns
+    )
+    raw.write_launch(launch)
+    return finished
+
+
+def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
+    options: Dict[str, Scalar] = {
+        "interval_s": request.interval_s,
+        "stages": request.stages,
+        "source": request.keep_source,
+    }
+    problems = []
+    if "PYPYLOG" in environ:
+        problems.append("PYPYLOG was set: PyPy's log went to tracebin instead.")
+    return Launch(
+        command=request.words,
+        target=request.target,
+        cwd=os.getcwd(),
+        started=_iso(datetime.now(timezone.utc)),
+        started_ns=time.monotonic_ns(),
+        host=Host(platform.system(), platform.release(), platform.machine(), os.cpu_count()),
+        recorder=tracebin.__version__,
+        options=options,
+        gc={name: value for name, value in environ.items() if name.startswith("PYPY_GC_")},
+        jit=_jit_options(request.jit),
+        stages=request.stages,
+        keep_source=request.keep_source,
+        problems=problems,
+    )
+
+
+def _jit_options(text: Optional[str]) -> Dict[str, Scalar]:
+    """Read ``--jit``'s form, ``threshold=100,vec=1``."""
+    pairs = (item.partition("=") for item in (text or "").split(",") if item)
+    return {name.strip(): _number_or_text(value.strip()) for name, _, value in pairs}
+
+
+def _number_or_text(text: str) -> Scalar:
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -> Dict[str, str]:
+    """Give the program's environment; the agent puts back what differs before the program starts."""
+    categories = CATEGORIES + (ALL_STAGES if request.stages == "all" else ())
+    ours = {
+        "PYPYLOG": f"{','.join(categories)}:{folder}/%d.log",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(SITE), environ.get("PYTHONPATH", "")])),
+    }
+    settings = {
+        "folder": str(folder),
+        "environ": {name: environ.get(name) for name in ours},
+        "hooks": True,
+        "interval": request.interval_s,
+    }
+    return {**environ, **ours, "TRACEBIN_AGENT": marshal.dumps(settings, 2).hex()}
+
+
+def _finish(finished: Finished) -> Finish:
+    names = ("stdout",) if finished.joined else ("stdout", "stderr")
+    output: Dict[str, Stream] = {name: getattr(finished, name).stream() for name in names}
+    usage = finished.rusage
+    return Finish(
+        pid=finished.pid,
+        ended_ns=finished.ended_ns,
+        exit=Exit(finished.status, finished.signal),
+        output=output,
+        cpu_ns=int((usage.user_s + usage.system_s) * 1e9),
+        max_rss_bytes=usage.max_rss_bytes,
+    )
+
+
+def put_together(python: str, folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
+    """Make the bundle of a raw recording, in a process of the PyPy that ran the program.
+
+    Raises:
+        RecordingUnreadable: the recording holds nothing, or PyPy failed at it.
+        BundleNotWritten: the disk or the folder refused.
+    """
+    argv = [python, "-I", "-S", str(BOOTSTRAP), str(folder), str(out.absolute())]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYPY", "TRACEBIN"))}
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**environ, **READER_GC}
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        answer: Dict[str, object] = {}
+        for line in child.stdout:
+            answer = json.loads(line)
+            if "total" in answer:
+                progress(int(str(answer["done"])), int(str(answer["total"])))
+        trouble = child.stderr.read().decode("utf-8", "replace").strip()
+    if not answer.get("ok"):
+        raise _refusal(answer, trouble, child.returncode)
+
+
+def _refusal(answer: Dict[str, object], trouble: str, code: int) -> RecorderError:
+    if "slug" in answer:
+        kind = BundleNotWritten if answer["slug"] == BundleNotWritten.slug else RecordingUnreadable
+        return kind(str(answer["message"]))
+    last = trouble.splitlines()[-1] if trouble else f"it ended with {code}"
+    return RecordingUnreadable(f"putting the bundle together failed: {last}")

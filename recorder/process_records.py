@@ -1,0 +1,237 @@
+"""Turn what one process left behind into records of the bundle."""
+
+from __future__ import annotations
+
+import base64
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from tracebin.bundle.records import (
+    CHUNK_ROWS,
+    Abort,
+    GcChunk,
+    MachineCode,
+    Phases,
+    Problem,
+    SampleChunk,
+    Thread,
+    Trace,
+)
+from tracebin.recorder.clock import Clock
+from tracebin.recorder.code_blocks import CodeBlock
+from tracebin.recorder.functions import Functions
+from tracebin.recorder.jitlog import AbortDraft, At, Collection, JitLog, TraceDraft
+from tracebin.recorder.raw import Notes
+from tracebin.recorder.resops import driver_of
+from tracebin.recorder.samples import Sample, SampleFile, spread
+from tracebin.recorder.stacks import Stacks, TraceFinder
+
+
+class TraceLine(NamedTuple):
+    """A trace without its stages, and the stages as JSON text."""
+
+    trace: Trace
+    stages: str
+
+
+class ProcessRecords:
+    """The records of process number ``process``, whose times ``clock`` knows."""
+
+    def __init__(
+        self, process: int, log: JitLog, clock: Clock, functions: Functions, agent_file: str
+    ) -> None:
+        self._process = process
+        self._log = log
+        self._clock = clock
+        self._functions = functions
+        self._agent_file = agent_file
+
+    def traces(self) -> Iterator[TraceLine]:
+        """Yield every trace in the order it was compiled."""
+        for draft in self._log.traces:
+            stages = ",".join(f'"{name}":{text}' for name, text in draft.stages)
+            yield TraceLine(self._trace(draft), "{" + stages + "}")
+
+    def _trace(self, draft: TraceDraft) -> Trace:
+        at, ns = draft.at, self._clock.ns
+        start = ns(draft.start)
+        return Trace(
+            process=self._process,
+            kind=draft.header.kind,
+            driver=_driver(at),
+            name=draft.header.name,
+            number=draft.header.number,
+            function=at.function,
+            offset=at.offset,
+            line=at.line,
+            start_ns=start,
+            end_ns=ns(draft.stop),
+            phases=self._phases(draft, start),
+            parent=draft.parent,
+            runs=draft.runs,
+            labels=draft.labels,
+            asm=_machine_code(draft.block, self._log.backend),
+            freed_ns=None if draft.freed is None else ns(draft.freed),
+            own=at.function is not None and self._functions.is_in(at.function, self._agent_file),
+            stages={},
+        )
+
+    def _phases(self, draft: TraceDraft, start: int) -> Phases:
+        def long(ticks: int) -> int:
+            return self._clock.ns(draft.start + ticks) - start
+
+        return Phases(long(draft.tracing), long(draft.optimising), long(draft.backend))
+
+    def aborts(self) -> Iterator[Abort]:
+        """Yield every abort in order of time."""
+        for draft in self._log.aborts:
+            yield self._abort(draft)
+
+    def _abort(self, draft: AbortDraft) -> Abort:
+        at = draft.at
+        return Abort(
+            process=self._process,
+            start_ns=self._clock.ns(draft.start),
+            end_ns=self._clock.ns(draft.stop),
+            reason=draft.reason,
+            driver=_driver(at),
+            function=at.function,
+            offset=at.offset,
+            line=at.line,
+            text=at.text,
+            length=draft.length,
+            inlining=draft.inlining,
+            longest=draft.longest,
+            path=draft.path,
+        )
+
+    def gc_chunks(self) -> Iterator[GcChunk]:
+        """Yield the collections in order of their start."""
+        rows = sorted(self._log.collections, key=lambda row: row.start)
+        for first in range(0, len(rows), CHUNK_ROWS):
+            yield self._gc_chunk(rows[first : first + CHUNK_ROWS])
+
+    def _gc_chunk(self, rows: List[Collection]) -> GcChunk:
+        starts = [self._clock.ns(row.start) for row in rows]
+        return GcChunk(
+            process=self._process,
+            first_ns=starts[0],
+            kind=[row.kind for row in rows],
+            start=deltas(starts),
+            duration=[self._clock.ns(row.stop) - start for row, start in zip(rows, starts)],
+            before=[row.before for row in rows],
+            after=[row.after for row in rows],
+        )
+
+    def finder(self, first_trace: int) -> TraceFinder:
+        """Give the index of GC tables; the first trace has number ``first_trace``."""
+        finder = TraceFinder()
+        for number, draft in enumerate(self._log.traces, first_trace):
+            if draft.block is not None:
+                finder.add(draft.block.address, self._clock.ns(draft.start), number)
+        for block in self._log.helpers:
+            finder.add(block.address, 0, -1)
+        return finder
+
+
+def deltas(times: List[int]) -> List[int]:
+    """Give each time's distance from the one before it; the first's is 0."""
+    return [0, *(later - earlier for earlier, later in zip(times, times[1:]))] if times else []
+
+
+def _driver(at: At) -> str:
+    return "pypyjit" if at.function is not None or at.text is None else driver_of(at.text)
+
+
+def _machine_code(block: Optional[CodeBlock], backend: str) -> Optional[MachineCode]:
+    if block is None:
+        return None
+    size = len(block.code)
+    return MachineCode(
+        backend=backend,
+        address=block.address,
+        size=size,
+        entry=min(max(block.entry, 0), size),
+        body=min(max(block.body, 0), size),
+        failures=min(max(block.failures, 0), size),
+        code=base64.b64encode(bytes(block.code)).decode("ascii"),
+        patches=block.patches,
+    )
+
+
+class SampleRecords:
+    """The samples of one process, their threads and stacks."""
+
+    def __init__(self, process: int, found: SampleFile, notes: Notes, stacks: Stacks) -> None:
+        self._process = process
+        self._found = found
+        self._notes = notes
+        self._stacks = stacks
+        self._by_thread: Dict[int, List[Tuple[int, int, int]]] = {}
+        self.empty = 0
+
+    def place(self, start_ns: int, stop_ns: int, origin_ns: int) -> None:
+        """Give every sample its time and its row of the stacks."""
+        times = spread(self._found.samples, start_ns, stop_ns)
+        for sample, time in zip(self._found.samples, times):
+            self._place(sample, max(time - origin_ns, 0))
+
+    def _place(self, sample: Sample, time_ns: int) -> None:
+        row = self._stacks.add(sample.stack, time_ns)
+        if row < 0:
+            self.empty += 1
+        else:
+            self._by_thread.setdefault(sample.thread, []).append((time_ns, row, sample.memory_bytes))
+
+    def threads(self) -> List[Thread]:
+        """Give the threads that were sampled, in order of their first sample."""
+        return [Thread(self._process, ident, self._name(ident)) for ident in self._by_thread]
+
+    def _name(self, ident: int) -> Optional[str]:
+        # Until the program starts a second thread, PyPy gives the main thread's number as 0.
+        return self._notes.threads.get(ident, "MainThread" if ident in (0, self._main()) else None)
+
+    def _main(self) -> int:
+        return int(self._notes.about.get("thread", 0))
+
+    def chunks(self, first_thread: int) -> Iterator[SampleChunk]:
+        """Yield the samples thread by thread, each in order of time."""
+        for number, rows in enumerate(self._by_thread.values(), first_thread):
+            rows.sort(key=lambda row: row[0])
+            for first in range(0, len(rows), CHUNK_ROWS):
+                yield _sample_chunk(number, rows[first : first + CHUNK_ROWS])
+
+
+def _sample_chunk(thread: int, rows: List[Tuple[int, int, int]]) -> SampleChunk:
+    times, stacks, memory = (list(column) for column in zip(*rows))
+    return SampleChunk(thread, times[0], deltas(times), stacks, memory)
+
+
+def log_problems(log: JitLog, notes: Notes, pid: int) -> Iterator[Problem]:
+    """Say what one process's log and notes lack, or hold beyond our understanding."""
+    where = f"process {pid}"
+    for text, count in log.problems.items():
+        yield Problem(
+            "not-understood", f"The JIT's log has something this tracebin can't read: {text}.", count, where
+        )
+    for name, count in log.unknown.items():
+        yield Problem(
+            "unknown-section",
+            f"The JIT's log has sections named {name}, which this tracebin doesn't know.",
+            count,
+            where,
+        )
+    if log.cut_sections:
+        yield Problem("log-cut", "The JIT's log ends in the middle of a section.", log.cut_sections, where)
+    if not log.has_counts:
+        yield Problem(
+            "no-counts",
+            "The program didn't end in the usual way, so PyPy wrote no run counts: they are not known.",
+            1,
+            where,
+        )
+    if not notes.is_ended:
+        yield Problem(
+            "no-end", "The program didn't end in the usual way: the last samples may be missing.", 1, where
+        )
+    for fault in notes.faults:
+        yield Problem("agent-fault", f"The recorder's part in the program failed: {fault}.", 1, where)

@@ -1,0 +1,156 @@
+"""The raw recording: a folder, and what lies in it.
+
+============== =============================================================
+launch.json    what the launcher knew before the program started
+finish.json    what it knew after the end; missing if the launcher died
+PID.notes      the agent's notes: marshal frames, each a tuple, first its kind
+PID.log        PYPYLOG
+PID.prof       samples
+============== =============================================================
+
+The agent (site/sitecustomize.py) writes notes alone, so the two change together.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import marshal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from tracebin.bundle.codec import from_json, to_json
+from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
+from tracebin.errors import MalformedBundle, RecordingUnreadable
+from tracebin.recorder.functions import KnownCode
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What the launcher knew before the program started; times on CLOCK_MONOTONIC."""
+
+    command: List[str]
+    target: str
+    cwd: str
+    started: str
+    started_ns: int
+    host: Host
+    recorder: str
+    options: Dict[str, Scalar]
+    gc: Dict[str, Scalar]
+    jit: Dict[str, Scalar]
+    stages: str = "optimised"
+    keep_source: bool = True
+    problems: List[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What the launcher knew after the program's end."""
+
+    pid: int
+    ended_ns: int
+    exit: Exit
+    output: Dict[str, Stream]
+    cpu_ns: Optional[int] = None
+    max_rss_bytes: Optional[int] = None
+
+
+@dataclass
+class Notes:
+    """What the agent wrote of one process; ``is_ended`` if it came to its end."""
+
+    pid: int
+    about: Dict[str, Any] = field(default_factory=dict)
+    codes: List[KnownCode] = field(default_factory=list)
+    sampling: Dict[str, Any] = field(default_factory=dict)
+    threads: Dict[int, str] = field(default_factory=dict)
+    code_memory: Optional[CodeMemory] = None
+    faults: List[str] = field(default_factory=list)
+    is_ended: bool = False
+
+
+class RawRecording:
+    """A raw recording in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write_launch(self, launch: Launch) -> None:
+        """Keep what is known before the start."""
+        self._write("launch.json", launch)
+
+    def write_finish(self, finish: Finish) -> None:
+        """Keep what is known after the end."""
+        self._write("finish.json", finish)
+
+    def _write(self, name: str, record: Any) -> None:
+        (self.folder / name).write_text(json.dumps(to_json(record)), encoding="utf-8")
+
+    def launch(self) -> Launch:
+        """Read what was known before the start.
+
+        Raises:
+            RecordingUnreadable: the folder holds no recording.
+        """
+        try:
+            return from_json(Launch, json.loads((self.folder / "launch.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, MalformedBundle) as fault:
+            raise RecordingUnreadable(f"{self.folder} holds no recording: {fault}") from None
+
+    def finish(self) -> Optional[Finish]:
+        """Read what was known after the end; None if the launcher didn't get that far."""
+        try:
+            return from_json(Finish, json.loads((self.folder / "finish.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, MalformedBundle):
+            return None
+
+    def pids(self) -> List[int]:
+        """List the processes that left notes, the program's own first."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.notes") if path.stem.isdigit())
+
+    def logs(self) -> List[int]:
+        """List the processes that left a log."""
+        return sorted(int(path.stem) for path in self.folder.glob("*.log") if path.stem.isdigit())
+
+    def path(self, pid: int, extension: str) -> Path:
+        """Give the path of one process's file."""
+        return self.folder / f"{pid}.{extension}"
+
+    def data(self, pid: int, extension: str) -> bytes:
+        """Read one process's file; empty if there is none."""
+        try:
+            return self.path(pid, extension).read_bytes()
+        except OSError:
+            return b""
+
+    def notes(self, pid: int) -> Notes:
+        """Read the agent's notes of one process, as far as they go."""
+        notes = Notes(pid)
+        stream = io.BytesIO(self.data(pid, "notes"))
+        while True:
+            try:
+                frame = marshal.load(stream)
+            except (EOFError, ValueError, TypeError):
+                return notes
+            _take(notes, frame)
+
+
+def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
+    kind = frame[0]
+    if kind == "code":
+        (name, file, line, qualname), marshalled = frame[1:]
+        notes.codes.append(KnownCode(name, file, line, qualname, marshalled))
+    elif kind == "start":
+        notes.about = frame[1]
+    elif kind in ("sampling", "sampled"):
+        notes.sampling.update(frame[1])
+    elif kind == "threads":
+        notes.threads = dict(frame[1])
+    elif kind == "memory":
+        notes.code_memory = CodeMemory(*frame[1])
+    elif kind == "fault":
+        notes.faults.append(frame[1])
+    elif kind == "end":
+        notes.is_ended = True

@@ -1,0 +1,185 @@
+"""Read the file PyPy's built-in sampler writes.
+
+Source: rpython/rlib/rvmprof/src/shared (vmprof_common.h, vmprof_unix.c), PyPy 7.3.11 (file version 6)
+and 8.0.1 (version 7, a time at the end of each sample).  Little endian, 64-bit words.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+STACK, CODE, TRAILER, HEADER, START, META, NATIVE = 1, 2, 3, 5, 6, 7, 8
+MEMORY_FLAG = 0x01
+TIMED_VERSION = 7
+
+_WORD = struct.Struct("<q")
+_TWO_WORDS = struct.Struct("<qq")
+# No real stack is deeper: PyPy stops at its recursion limit, the sampler at 1,000 frames or so.
+_MAX_WORDS = 1 << 16
+
+
+class Sample(NamedTuple):
+    """One sample: ``stack`` is the raw words, pairs of kind and value, innermost first."""
+
+    thread: int
+    stack: bytes
+    memory_bytes: int
+    time_ns: Optional[int]
+
+
+class CodeName(NamedTuple):
+    """What the sampler knows of a code object."""
+
+    name: str
+    line: int
+    file: str
+
+
+@dataclass
+class SampleFile:
+    """All that one file says; ``cut`` tells where it breaks off, or is None."""
+
+    version: int = 0
+    samples: List[Sample] = field(default_factory=list)
+    names: Dict[int, CodeName] = field(default_factory=dict)
+    is_ended: bool = False
+    cut: Optional[str] = None
+
+
+def read_samples(data: bytes) -> SampleFile:
+    """Read a whole file; what stands before a break is kept."""
+    found = SampleFile()
+    if len(data) < 40:
+        found.cut = "it ends before its header" if data else "it is empty"
+        return found
+    reader = _Reader(data, found)
+    try:
+        reader.read()
+    except (struct.error, _Broken, ValueError) as fault:
+        found.cut = f"byte {reader.at} of {len(data)}: {fault}"
+    return found
+
+
+class _Broken(Exception):
+    """A word that can't be."""
+
+
+class _Reader:
+    def __init__(self, data: bytes, found: SampleFile) -> None:
+        self.data = data
+        self.found = found
+        self.at = 40
+        self._memory = False
+
+    def read(self) -> None:
+        size = len(self.data)
+        while self.at < size and not self.found.is_ended:
+            marker = self.data[self.at]
+            if marker == STACK:
+                self._stack(self.at + 1)
+            elif marker in (CODE, NATIVE):
+                self._code(self.at + 1)
+            else:
+                self._rest(marker, self.at + 1)
+
+    def _rest(self, marker: int, at: int) -> None:
+        if marker == HEADER:
+            self._header(at)
+        elif marker in (START, TRAILER):
+            # Seconds, microseconds and a zone; the agent's notes tell the same on our clock.
+            self._need(at, 24)
+            self.at = at + 24
+            self.found.is_ended = marker == TRAILER
+        elif marker == META:
+            self.at = self._skip_text(self._skip_text(at))
+        else:
+            raise _Broken(f"unknown marker {marker}")
+
+    def _need(self, at: int, size: int) -> None:
+        if size < 0 or at + size > len(self.data):
+            raise _Broken("cut off")
+
+    def _skip_text(self, at: int) -> int:
+        (size,) = _WORD.unpack_from(self.data, at)
+        self._need(at + 8, size)
+        return int(at + 8 + size)
+
+    def _header(self, at: int) -> None:
+        self._need(at, 4)
+        low, high, mode, size = self.data[at : at + 4]
+        # Written as a 16-bit number in network order since version 4.
+        self.found.version = low << 8 | high
+        self._memory = bool(mode & MEMORY_FLAG)
+        self._need(at + 4, size)
+        self.at = at + 4 + size
+
+    def _stack(self, at: int) -> None:
+        data = self.data
+        _, depth = _TWO_WORDS.unpack_from(data, at)
+        if not 0 <= depth <= _MAX_WORDS:
+            raise _Broken(f"a stack of {depth} words")
+        end = at + 16 + 8 * depth
+        (thread,) = _WORD.unpack_from(data, end)
+        stack = data[at + 16 : end]
+        end += 8
+        memory, time = -1, None
+        if self._memory:
+            memory = _WORD.unpack_from(data, end)[0] * 1024
+            end += 8
+        if self.found.version >= TIMED_VERSION:
+            (time,) = _WORD.unpack_from(data, end)
+            end += 8
+        self.found.samples.append(Sample(thread, stack, memory, time))
+        self.at = end
+
+    def _code(self, at: int) -> None:
+        number, size = _TWO_WORDS.unpack_from(self.data, at)
+        self._need(at + 16, size)
+        text = self.data[at + 16 : at + 16 + size].decode("utf-8", "surrogateescape")
+        self.at = at + 16 + size
+        name = _code_name(text)
+        if name is not None:
+            self.found.names[number] = name
+
+
+def _code_name(text: str) -> Optional[CodeName]:
+    """Read ``py:NAME:LINE:FILE``; native symbols and others are left out."""
+    parts = text.split(":", 3)
+    if len(parts) < 4 or parts[0] != "py":
+        return None
+    return CodeName(parts[1], int(parts[2]), parts[3])
+
+
+def spread(samples: List[Sample], start_ns: int, stop_ns: int) -> List[int]:
+    """Give each sample a time: its own, or its tick's place between start and stop.
+
+    Before version 7 a sample has no time, but the timer's period holds well.  One
+    tick of the timer samples every thread once, so a thread seen again means the
+    next tick.
+    """
+    ticks = _ticks(samples)
+    step = (stop_ns - start_ns) / (ticks[-1] + 1) if ticks else 0.0
+    return [
+        sample.time_ns if sample.time_ns is not None else start_ns + int((tick + 1) * step)
+        for sample, tick in zip(samples, ticks)
+    ]
+
+
+def _ticks(samples: List[Sample]) -> List[int]:
+    ticks, tick = [], -1
+    seen: Dict[int, int] = {}
+    for sample in samples:
+        if seen.get(sample.thread, -1) == tick:
+            tick += 1
+        tick = max(tick, 0)
+        seen[sample.thread] = tick
+        ticks.append(tick)
+    return ticks
+
+
+def pairs(stack: bytes) -> List[Tuple[int, int]]:
+    """Give the (kind, value) pairs of a raw stack, innermost first."""
+    words = struct.unpack(f"<{len(stack) // 8}q", stack[: len(stack) // 8 * 8])
+    return list(zip(words[0::2], words[1::2]))

@@ -1,0 +1,115 @@
+"""Cut PYPYLOG into its nested, timed sections.
+
+``[ts] {name`` opens, ``[ts] name}`` closes, ts in hexadecimal ticks; what stands
+between belongs to the innermost open section (rpython/translator/c/src/debug_print.c).
+A log that ends in the middle of sections is what a killed program leaves: what was
+open is closed as cut.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO, Callable, Iterator, List, Optional
+
+_MARK = re.compile(r"\[([0-9a-f]+)\] (?:\{(\S+)|(\S+)\})")
+BLOCK_BYTES = 1 << 20
+
+
+class Section:
+    """One section: its name, ticks, own lines, and the section around it."""
+
+    __slots__ = ("complete", "lines", "name", "parent", "start", "stop")
+
+    def __init__(self, name: str, start: int, parent: Optional[Section]) -> None:
+        self.name = name
+        self.start = start
+        self.stop = start
+        self.parent = parent
+        self.lines: List[str] = []
+        self.complete = False
+
+    def inside(self, name: str) -> bool:
+        """Say whether a section called ``name`` is around this one."""
+        outer = self.parent
+        while outer is not None:
+            if outer.name == name:
+                return True
+            outer = outer.parent
+        return False
+
+
+class SectionReader:
+    """Feed it lines; it calls ``opened`` and ``closed`` with each section.
+
+    ``strays`` counts lines outside any section, ``crossed`` closing marks that
+    fit no open section: neither should happen, both are reported.
+    """
+
+    def __init__(self, opened: Callable[[Section], None], closed: Callable[[Section], None]) -> None:
+        self._opened = opened
+        self._closed = closed
+        self._top: Optional[Section] = None
+        self.last_tick = 0
+        self.strays = 0
+        self.crossed = 0
+
+    def feed(self, lines: List[str]) -> None:
+        """Read some lines."""
+        top = self._top
+        for line in lines:
+            if line.startswith("["):
+                match = _MARK.fullmatch(line)
+                if match is not None:
+                    self._mark(int(match[1], 16), match[2], match[3])
+                    top = self._top
+                    continue
+            if top is not None:
+                top.lines.append(line)
+            elif line:
+                self.strays += 1
+
+    def end(self) -> int:
+        """Close what is still open, and say how many sections that were."""
+        cut = 0
+        while self._top is not None:
+            self._close(self.last_tick, complete=False)
+            cut += 1
+        return cut
+
+    def _mark(self, tick: int, opens: Optional[str], closes: Optional[str]) -> None:
+        self.last_tick = tick
+        if opens is not None:
+            self._top = Section(opens, tick, self._top)
+            self._opened(self._top)
+        elif self._top is not None and (self._top.name == closes or self._top.inside(closes or "")):
+            while self._top.name != closes:
+                self.crossed += 1
+                self._close(tick, complete=False)
+            self._close(tick, complete=True)
+        else:
+            self.crossed += 1
+
+    def _close(self, tick: int, *, complete: bool) -> None:
+        section = self._top
+        assert section is not None
+        section.stop = tick
+        section.complete = complete
+        self._top = section.parent
+        self._closed(section)
+
+
+def line_blocks(stream: BinaryIO) -> Iterator[List[str]]:
+    """Yield the lines of ``stream`` in blocks; bytes that aren't UTF-8 become surrogates."""
+    rest = b""
+    while True:
+        block = stream.read(BLOCK_BYTES)
+        if not block:
+            break
+        cut = block.rfind(b"\n")
+        if cut < 0:
+            rest += block
+            continue
+        yield (rest + block[:cut]).decode("utf-8", "surrogateescape").split("\n")
+        rest = block[cut + 1 :]
+    if rest:
+        yield [rest.decode("utf-8", "surrogateescape")]

@@ -1,0 +1,229 @@
+"""Set the hooks inside PyPy before the program begins, then get out of the way.
+
+PyPy imports this by itself at start-up because the launcher put its folder first
+in PYTHONPATH.  It takes itself out of ``sys.path`` and the environment, opens
+the raw recording named in TRACEBIN_AGENT, and hands over to a sitecustomize of
+the user's own, if there is one.  The program is then started by PyPy as always,
+so that nothing of us is in its tracebacks.
+
+Nothing here may disturb the program: only modules PyPy has built in are imported,
+nothing is printed, and a fault of the agent is noted in the recording instead.
+
+The notes file is a row of marshal frames, each a tuple whose first item is its
+kind; recorder/raw.py reads them, and the two change together.
+"""
+
+from __future__ import annotations
+
+# Names for annotations alone: importing typing would be noticed in the program's sys.modules.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Dict, List, Tuple
+
+
+def _start_agent() -> None:
+    import os
+    import sys
+
+    settings = os.environ.pop("TRACEBIN_AGENT", None)
+    if settings is None:
+        return
+    import marshal
+
+    settings = marshal.loads(bytes.fromhex(settings))
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
+    sys.path_importer_cache.pop(here, None)
+    for name, value in settings["environ"].items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _Agent(settings, __file__).start()
+
+
+class _Agent:
+    """The recorder's part inside the program's process."""
+
+    SYNC_EVERY_NS = 500_000_000
+
+    def __init__(self, settings: Dict[str, Any], file: str) -> None:
+        import marshal
+        import os
+        import time
+
+        self.settings = settings
+        self.file = file
+        self.dumps = marshal.dumps
+        self.write = os.write
+        self.now = time.perf_counter_ns
+        self.getpid = os.getpid
+        self.pid = os.getpid()
+        self.folder = settings["folder"]
+        self.notes = -1
+        self.samples = -1
+        self.codes: Dict[int, CodeType] = {}
+        self.last_sync = 0
+        self.faults: List[str] = []
+
+    def start(self) -> None:
+        import atexit
+        import os
+
+        flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
+        stem = f"{self.folder}/{self.pid}"
+        try:
+            self.notes = os.open(stem + ".notes", flags, 0o600)
+            self.samples = os.open(stem + ".prof", flags, 0o600)
+        except OSError:
+            return
+        self.note("start", self.about())
+        self.sync()
+        atexit.register(self.stop)
+        self.watch_compiling()
+        self.start_sampling()
+
+    def about(self) -> Dict[str, Any]:
+        import _thread
+        import os
+        import sys
+
+        import pypyjit
+
+        version = sys.pypy_version_info  # type: ignore[attr-defined]
+        build = {
+            key: value
+            for key, value in sys.pypy_translation_info.items()  # type: ignore[attr-defined]
+            if isinstance(value, (bool, int, float, str, type(None)))
+        }
+        return {
+            "pid": os.getpid(),
+            "thread": _thread.get_ident(),
+            "agent": self.file,
+            "executable": sys.executable,
+            "pypy": ".".join(map(str, version[:3])),
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "build": build,
+            "jit": dict(pypyjit.defaults),
+            "prefix": sys.prefix,
+            "stdlib": os.path.dirname(os.__file__),
+            "flags": list(sys.flags),
+        }
+
+    def note(self, *frame: Any) -> None:
+        data = self.dumps(frame)
+        while data:
+            data = data[self.write(self.notes, data) :]
+
+    def sync(self) -> None:
+        """Tie the log's clock (ticks) to ours: a section of our own in PYPYLOG."""
+        from __pypy__ import debug_print, debug_start, debug_stop
+
+        self.last_sync = self.now()
+        debug_start("tracebin-sync")
+        debug_print(str(self.last_sync))
+        debug_stop("tracebin-sync")
+
+    def watch_compiling(self) -> None:
+        import pypyjit
+
+        if self.settings["hooks"]:
+            pypyjit.set_compile_hook(self.on_compile, True)
+
+    def on_compile(self, info: Any) -> None:
+        """Keep the code objects a trace went through: the log only names them."""
+        try:
+            if self.getpid() == self.pid:
+                self.note_codes(info.operations)
+                if self.now() - self.last_sync > self.SYNC_EVERY_NS:
+                    self.sync()
+        except Exception as fault:
+            self.fault("compile hook", fault)
+
+    def note_codes(self, operations: List[Any]) -> None:
+        known = self.codes
+        last = None
+        for op in operations:
+            if op.name == "debug_merge_point" and op.jitdriver_name == "pypyjit":
+                code = op.pycode
+                if code is not last:
+                    last = code
+                    if id(code) not in known:
+                        self.note_code(code)
+
+    def note_code(self, code: CodeType) -> None:
+        # Holding the code object keeps its id from being given to another.
+        self.codes[id(code)] = code
+        qualname = getattr(code, "co_qualname", None)
+        place = (code.co_name, code.co_filename, code.co_firstlineno, qualname)
+        self.note("code", place, self.dumps(code))
+
+    def start_sampling(self) -> None:
+        interval = self.settings["interval"]
+        if not interval:
+            return
+        try:
+            import _vmprof
+
+            before = self.now()
+            _vmprof.enable(self.samples, interval, 1, 0, 0, 1)
+            self.note("sampling", {"started_ns": before, "interval_s": interval})
+        except Exception as fault:
+            self.fault("sampling", fault)
+
+    def stop_sampling(self) -> None:
+        try:
+            import _vmprof
+
+            if _vmprof.is_enabled():
+                stopped = self.now()
+                _vmprof.disable()
+                self.note("sampled", {"stopped_ns": stopped, "written_ns": self.now()})
+        except Exception as fault:
+            self.fault("sampling", fault)
+
+    def stop(self) -> None:
+        import pypyjit
+
+        if self.getpid() != self.pid:
+            return  # a child made by fork: the files are its parent's
+        try:
+            pypyjit.set_compile_hook(None)
+            self.stop_sampling()
+            self.note("threads", self.threads())
+            self.note("memory", pypyjit.get_stats_asmmemmgr())
+            self.sync()
+            for text in self.faults:
+                self.note("fault", text)
+            self.note("end", {"stopped_ns": self.now()})
+        except OSError:
+            pass  # the program closed our files or filled the disk: the notes end here, and say so by that
+
+    def threads(self) -> List[Tuple[int, str]]:
+        import sys
+
+        threading = sys.modules.get("threading")
+        if threading is None:
+            return []
+        return [(thread.ident, thread.name) for thread in threading.enumerate()]
+
+    def fault(self, where: str, fault: Exception) -> None:
+        if len(self.faults) < 20:
+            self.faults.append(f"{where}: {type(fault).__name__}: {fault}")
+
+
+def _hand_over() -> None:
+    """Import the sitecustomize that would have been found without us.
+
+    Where there is none, the ImportError goes on to site.py, which expects it, and
+    the import system forgets this module: ``sys.modules`` is as it would be.
+    """
+    import sys
+
+    sys.modules.pop("sitecustomize", None)
+    import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
+
+
+_start_agent()
+_hand_over()

@@ -1,0 +1,148 @@
+"""Give every source file one number, and read it when the bundle is put together."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tokenize
+from typing import Dict, List, Optional, Tuple
+
+from tracebin.bundle.records import SourceFile
+
+# A generated table of data may be any size; what nobody scrolls through is not kept.
+MAX_SOURCE_BYTES = 8 << 20
+
+
+class Files:
+    """The files of a bundle, numbered as they are met.
+
+    ``cwd`` is where the program started: relative names in code objects are
+    relative to it.  ``stdlib`` is the interpreter's own library folder.
+    """
+
+    def __init__(self, cwd: str, stdlib: str, *, keep_text: bool = True) -> None:
+        self._cwd = cwd
+        self._stdlib = stdlib
+        self._keep_text = keep_text
+        self._ids: Dict[str, int] = {}
+        self._paths: List[str] = []
+        self._texts: Dict[str, Optional[bytes]] = {}
+        self._lines: Dict[str, List[str]] = {}
+        self.unreadable: List[str] = []
+
+    def number(self, path: str) -> int:
+        """Give the number of ``path`` as a code object has it."""
+        known = self._ids.get(path)
+        if known is None:
+            known = self._ids[path] = len(self._paths)
+            self._paths.append(path)
+        return known
+
+    def records(self) -> List[SourceFile]:
+        """Read all files and give them as the bundle holds them."""
+        return [self._record(path) for path in self._paths]
+
+    def _record(self, path: str) -> SourceFile:
+        full = self._full(path)
+        origin = self._origin(path, full)
+        if origin in ("builtin", "generated"):
+            return SourceFile(path, origin)
+        data = self._data(full)
+        module, package = _module_of(full)
+        if data is None:
+            self.unreadable.append(full)
+            return SourceFile(full, origin, module, package)
+        text = _decode(data) if self._keep_text else None
+        return SourceFile(full, origin, module, package, text, hashlib.sha256(data).hexdigest())
+
+    def _full(self, path: str) -> str:
+        return os.path.normpath(os.path.join(self._cwd, path))
+
+    def _origin(self, path: str, full: str) -> str:
+        if path.startswith("<builtin>"):
+            return "builtin"
+        if path.startswith("<") or not path:
+            return "generated"
+        if "/site-packages/" in full or "/dist-packages/" in full:
+            return "site"
+        return "stdlib" if full.startswith(self._stdlib + os.sep) else "program"
+
+    def _data(self, full: str) -> Optional[bytes]:
+        if full not in self._texts:
+            self._texts[full] = _read(full)
+        return self._texts[full]
+
+    def qualname(self, number: int, name: str, line: int) -> str:
+        """Work out a function's qualified name from the indentation of its source.
+
+        PyPy before 3.11 has no ``co_qualname``.  Where there is no source, the name.
+        """
+        path = self._paths[number]
+        if path.startswith("<") or name == "<module>":
+            return name
+        lines = self._lines.get(path)
+        if lines is None:
+            data = self._data(self._full(path))
+            lines = self._lines[path] = ((_decode(data) or "") if data else "").splitlines()
+        return qualname_in(lines, name, line)
+
+
+def _read(full: str) -> Optional[bytes]:
+    try:
+        with open(full, "rb") as stream:
+            data = stream.read(MAX_SOURCE_BYTES + 1)
+    except (OSError, ValueError):
+        return None
+    return data if len(data) <= MAX_SOURCE_BYTES else None
+
+
+def _decode(data: bytes) -> Optional[str]:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding)
+    except (SyntaxError, ValueError, LookupError):
+        return None
+
+
+def _module_of(full: str) -> Tuple[Optional[str], Optional[str]]:
+    """Name module and package of a file by the ``__init__.py`` files above it."""
+    stem, extension = os.path.splitext(os.path.basename(full))
+    if extension != ".py":
+        return None, None
+    parts = [] if stem == "__init__" else [stem]
+    folder = os.path.dirname(full)
+    packages: List[str] = []
+    while len(packages) < 32 and os.path.isfile(os.path.join(folder, "__init__.py")):
+        packages.insert(0, os.path.basename(folder))
+        folder = os.path.dirname(folder)
+    return ".".join(packages + parts) or None, ".".join(packages) or None
+
+
+def qualname_in(lines: List[str], name: str, line: int) -> str:
+    """Put the classes and functions in front of ``name`` that enclose ``line``."""
+    if not 1 <= line <= len(lines):
+        return name
+    indent = _indent(lines[line - 1])
+    parts = [name]
+    for text in reversed(lines[: line - 1]):
+        depth = _indent(text)
+        if depth < indent and text.strip() and not text.lstrip().startswith("#"):
+            indent = depth
+            parts[:0] = _scope(text)
+            if indent == 0:
+                break
+    return ".".join(parts)
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _scope(text: str) -> List[str]:
+    words = text.replace("(", " ").replace(":", " ").split()
+    if words[:1] == ["async"]:
+        words = words[1:]
+    if words[:1] == ["class"] and len(words) > 1:
+        return [words[1]]
+    return [words[1], "<locals>"] if words[:1] == ["def"] and len(words) > 1 else []
