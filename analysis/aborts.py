@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from tracebin.analysis.places import Places
-from tracebin.analysis.rows import AbortRow, AbortStep
+from tracebin.analysis.rows import AbortRow, AbortStep, TraceRow
 from tracebin.bundle.records import Abort, PathStep
 
 # Where tracing can start: process, driver, and function with offset, or what
@@ -75,10 +75,12 @@ class Start:
 
 
 def with_later(rows: Sequence[AbortRow], keys: Sequence[GreenKey], starts: Iterable[Start]) -> List[AbortRow]:
-    """Add to each row the first trace that was started at its place after it had failed.
+    """Add to each row the first trace that was started at its place then or later.
 
-    A loop or entry bridge comes before a bridge: a bridge may pass the same place
-    on its way through another loop.  A place nobody knows is never the same place.
+    Then: PyPy cuts what is too long into segments, and says ABORT_SEGMENTED_TRACE of a
+    tracing that gave a trace all the same.  A loop or entry bridge comes before a
+    bridge: a bridge may pass the same place on its way through another loop.  A
+    place nobody knows is never the same place.
     """
     by_key: Dict[GreenKey, List[Start]] = {}
     for start in sorted(starts, key=lambda start: (start.is_bridge, start.start_ns, start.trace)):
@@ -89,5 +91,9 @@ def with_later(rows: Sequence[AbortRow], keys: Sequence[GreenKey], starts: Itera
 def _later(row: AbortRow, starts: List[Start], key: GreenKey) -> Optional[int]:
     if key[2:] == (None, None, None):
         return None
-    end_ns = row.start_ns + row.duration_ns
-    return next((start.trace for start in starts if start.start_ns >= end_ns), None)
+    return next((start.trace for start in starts if start.start_ns >= row.start_ns), None)
+
+
+def is_lost(row: AbortRow, traces: Sequence[TraceRow]) -> bool:
+    """Say whether the tracing came to nothing: one that was cut into a segment didn't."""
+    return row.later is None or traces[row.later].start_ns != row.start_ns

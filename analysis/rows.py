@@ -92,7 +92,7 @@ class AbortStep:
 
 @dataclass(frozen=True)
 class AbortRow:
-    """One tracing that came to nothing; ``later`` is the trace made from the same place after it."""
+    """One aborted tracing; ``later`` is the trace made from the same place, then or after it."""
 
     id: int
     reason: str

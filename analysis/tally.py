@@ -234,10 +234,11 @@ class Tally:
         bridges = Counter(row.parent.trace for row in self._traces if row.parent)
         if times and max(times) >= len(self._traces):
             raise MalformedBundle(f"the bundle has no trace {max(times)}", where="stacks")
-        rows = []
+        rows: List[TraceRow] = []
         for row in self._traces:
             samples, ns = times.get(row.id, (0, 0))
-            rows.append(replace(row, samples=samples, time_ns=ns, bridges=bridges[row.id]))
+            title = _title_of_parent(row, rows) or row.title
+            rows.append(replace(row, title=title, samples=samples, time_ns=ns, bridges=bridges[row.id]))
         return rows
 
     def _function_rows(self, traces: List[TraceRow]) -> List[FunctionRow]:
@@ -287,6 +288,14 @@ class Collections:
         """Give the sums; steps of a major collection count as major."""
         minor = self._ns[GC_KINDS.index("minor")]
         return GcSums(minor, sum(self._ns) - minor, self._longest_ns)
+
+
+def _title_of_parent(row: TraceRow, before: List[TraceRow]) -> Optional[str]:
+    """Give a bridge that has no merge point the title of the trace it leaves."""
+    is_nameless = row.parent is not None and row.function is None and row.title == row.name
+    if row.parent is None or not is_nameless or row.parent.trace >= len(before):
+        return None
+    return before[row.parent.trace].title
 
 
 _STEPS: Dict[str, Callable[[Tally, Any], None]] = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from tracebin.analysis.aborts import is_lost
 from tracebin.bundle.records import PathStep
 
 
@@ -28,6 +29,13 @@ def test_a_place_compiled_after_the_abort_is_found(make):
     again = make.trace(start_ns=90)
     findings = make.findings(aborts=[make.abort()], traces=[before, elsewhere, again, after])
     assert findings.aborts[0].later == 3
+
+
+def test_what_was_cut_into_a_segment_is_not_lost(make):
+    aborts = [make.abort(), make.abort(start_ns=50, end_ns=80, reason="ABORT_SEGMENTED_TRACE")]
+    findings = make.findings(aborts=aborts, traces=[make.trace(start_ns=50, end_ns=80)])
+    assert [row.later for row in findings.aborts] == [0, 0]
+    assert [is_lost(row, findings.traces) for row in findings.aborts] == [True, False]
 
 
 def test_a_loop_is_taken_before_a_bridge_from_the_same_place(make):

@@ -245,6 +245,13 @@ def test_a_bridge_without_a_function_takes_that_of_its_first_merge_point(make):
     assert (row.function, row.title, row.line) == (1, "g", 9)
 
 
+def test_a_bridge_without_merge_points_is_called_like_its_parent(make):
+    bare = {"kind": "bridge", "function": None, "line": None}
+    nameless = [make.trace(**bare, parent=Guard(parent, 0)) for parent in (0, 1, 9)]
+    findings = make.findings(traces=[make.trace(), *nameless])
+    assert [row.title for row in findings.traces] == ["f", "f", "f", "Loop 1"]
+
+
 def test_ops_guards_bridges_and_own_traces_are_counted(make):
     ops = [make.op(), make.op("guard_true"), make.op("jump")]
     findings = make.findings(

@@ -73,7 +73,7 @@ class Make:
             "samples": 380,
             "time_ns": 380_000_000,
             "compile_ns": 4_000_000,
-            "start_ns": 5,
+            "start_ns": 9,
             "own": False,
             "parent": None,
             "freed_ns": None,
@@ -97,7 +97,7 @@ class Make:
             "length": 812,
             "inlining": ["disabled inlining g"],
             "longest": "g",
-            "later": 7,
+            "later": 0,
             "path_steps": [],
         }
         return rows.AbortRow(**{**values, **changes})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tracebin.terminal.page import Column, Page, Piece, crop, make_console
+from tracebin.terminal.page import Column, Page, Piece, crop, crop_start, make_console
 
 TEXT = st.text(st.sampled_from("ab 漢é"), max_size=60)
 
@@ -53,6 +53,11 @@ def test_a_pipe_gets_its_lines_whole(console):
 def test_a_cropped_text_fits_and_says_so(text, width):
     short = crop(text, width)
     assert short == text or (short.endswith("…") and (cell_len(short) <= width or width <= 2))
+
+
+def test_a_place_keeps_its_end():
+    assert crop_start("some/long/way/module.py:12", 13) == "…module.py:12"
+    assert crop_start("module.py", 13) == "module.py"
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4))

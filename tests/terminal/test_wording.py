@@ -63,11 +63,10 @@ def test_numbers_agree_with_their_noun():
     assert (counted(1, "loop"), counted(2, "loop")) == ("1 loop", "2 loops")
 
 
-def test_a_long_path_keeps_its_end():
+def test_a_place_is_file_and_line():
     assert place("prog.py", 3) == "prog.py:3"
-    assert place("/very/long/way/to/some/place/module.py", 12, room=16) == "…ce/module.py:12"
-    assert place(None, 3) == ""
     assert place("a\x1b.py", None) == "a\\x1b.py"
+    assert place(None, 3) == ""
 
 
 def test_the_command_is_what_a_shell_takes(make):
