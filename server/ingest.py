@@ -12,11 +12,13 @@ import zlib
 from dataclasses import dataclass
 from typing import IO, Any, Callable, Dict, List, Optional, Type
 
+from werkzeug.exceptions import ClientDisconnected
+
 from tracebin.analysis.rows import AbortRow, Findings, FunctionRow, TraceRow
 from tracebin.analysis.tally import Tally
 from tracebin.analysis.traces import TraceLinks
 from tracebin.bundle.check import Checker
-from tracebin.bundle.codec import INT_MAX, INT_MIN, to_json
+from tracebin.bundle.codec import INT_MAX, INT_MIN, from_json, to_json
 from tracebin.bundle.compression import open_inflated
 from tracebin.bundle.reader import BundleReader, Element, Limits
 from tracebin.bundle.records import TRACE_KINDS, Process, SourceFile, Trace
@@ -61,14 +63,20 @@ def receive(body: Body, part: Part, max_bytes: int) -> None:
     """
     if body.announced_bytes is not None and body.announced_bytes > max_bytes:
         raise too_long(max_bytes)
-    while piece := body.stream.read(READ_BYTES):
+    while piece := _read(body, part.size):
         if part.size + len(piece) > max_bytes:
             raise too_long(max_bytes)
         part.write(piece)
-    if body.announced_bytes is not None and part.size < body.announced_bytes:
-        raise Refused("short_body", f"{body.announced_bytes} bytes were announced, {part.size} came")
     if not part.size:
         raise Refused("empty_body", "the body is empty; send the bundle as it is")
+
+
+def _read(body: Body, before: int) -> bytes:
+    try:
+        return body.stream.read(READ_BYTES)
+    except ClientDisconnected:
+        announced = f"{body.announced_bytes} bytes were announced, {before} or a little more came"
+        raise Refused("short_body", announced) from None
 
 
 def too_long(max_bytes: int) -> BundleTooLarge:
@@ -230,8 +238,15 @@ def _abort_row(row: AbortRow) -> Row:
         "reason": row.reason,
         "function": row.function,
         "start_ns": row.start_ns,
-        "row": json.dumps(to_json(row)),
+        "row": _stored(row),
     }
+
+
+def _stored(answer: Any) -> str:
+    """Give an answer as JSON that can be read back: sums past 64 bits can't."""
+    value = to_json(answer)
+    from_json(type(answer), value)
+    return json.dumps(value)
 
 
 def _run_row(findings: Findings) -> Row:
@@ -246,5 +261,5 @@ def _run_row(findings: Findings) -> Row:
         "python": run.pypy.python,
         "traces": sum(findings.counts[kind] for kind in TRACE_KINDS),
         "aborts": findings.counts["aborts"],
-        "overview": json.dumps(to_json(findings.overview())),
+        "overview": _stored(findings.overview()),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tracebin.bundle import records as r
-from tracebin.bundle.writer import write_bundle
+from tracebin.bundle.codec import encode_line, to_json
+from tracebin.bundle.writer import BundleWriter, write_bundle
 from tracebin.server import ServerConfig, create_app
 from tracebin.server.serve import address_of, listen, make_server
 from tracebin.server.store import Store
@@ -218,17 +220,6 @@ def stored(upload: Uploader, body: bytes) -> dict[str, str]:
     return answer
 
 
-@pytest.fixture
-def nothing_stored(store: Store, config: ServerConfig) -> Callable[[], None]:
-    """Assert that no run, no part and no blob is there."""
-
-    def check() -> None:
-        assert store.runs(10, 0).total == 0
-        assert [path for path in config.blobs.rglob("*") if path.is_file()] == []
-
-    return check
-
-
 @contextmanager
 def serving(app: Flask, config: ServerConfig) -> Iterator[str]:
     listening = listen("127.0.0.1", 0)
@@ -251,3 +242,73 @@ def address(app: Flask, config: ServerConfig) -> Iterator[str]:
     """The address of a real server."""
     with serving(app, config) as url:
         yield url
+
+
+Document = dict[str, Any]
+
+
+@pytest.fixture
+def document(bundle: r.Bundle) -> Document:
+    """The small bundle as plain JSON values, to be spoilt."""
+    found: Document = to_json(bundle)
+    return found
+
+
+def to_frame(document: Document) -> bytes:
+    """Put JSON values into a bundle's frame, right or wrong; bytes stand for themselves."""
+    out = io.BytesIO()
+    writer = BundleWriter(out, _run([]))
+    for key, records in document.items():
+        for record in records if key != "run" else ():
+            writer.add_line(key, record if isinstance(record, bytes) else json.dumps(record).encode())
+    writer.close()
+    run = document["run"]
+    line = run if isinstance(run, bytes) else json.dumps(run).encode()
+    return out.getvalue().replace(encode_line(_run([])), line, 1)
+
+
+@pytest.fixture
+def frame() -> Callable[[Document], bytes]:
+    return to_frame
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Assert that an upload is refused as everything must be, and harms nothing."""
+
+    upload: Uploader
+    store: Store
+    config: ServerConfig
+    good: bytes
+
+    def __call__(
+        self, status: int, reason: str, body: bytes, encoding: str | None = None, **more: Any
+    ) -> Any:
+        return self.check(self.upload(body, encoding, **more), status, reason)
+
+    def check(self, response: Any, status: int, reason: str) -> Any:
+        problem = response.get_json(force=True)
+        assert (response.status_code, problem["reason"]) == (status, reason), problem
+        assert response.mimetype == "application/problem+json"
+        assert problem["status"] == status
+        assert problem["type"].startswith("/docs/errors#")
+        assert problem["detail"]
+        if status == 413:
+            assert problem["limit"] > 0
+            assert str(problem["limit"]) in problem["detail"]
+        self.nothing_is_left()
+        return problem
+
+    def nothing_is_left(self) -> None:
+        assert self.store.runs(10, 0).total == 0
+        assert [path for path in self.config.blobs.rglob("*") if path.is_file()] == []
+
+    def the_next_is_taken(self) -> None:
+        assert self.upload(self.good).status_code == 201
+
+
+@pytest.fixture
+def refused(upload: Uploader, store: Store, config: ServerConfig, body: bytes) -> Iterator[Refusal]:
+    refusal = Refusal(upload, store, config, body)
+    yield refusal
+    refusal.the_next_is_taken()
