@@ -122,7 +122,7 @@ def main() -> None:
               envvar="TRACEBIN_RUN_INTERVAL", help="Time between samples; 0 takes none.")  # fmt: skip
 @click.option("--stages", type=click.Choice(["optimised", "all"]), default="optimised", show_default=True,
               envvar="TRACEBIN_RUN_STAGES",
-              help="Which ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip
+              help="Ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip
 @click.option(
     "--no-source", is_flag=True, envvar="TRACEBIN_RUN_NO_SOURCE", help="Leave source text out of the bundle."
 )

@@ -8,10 +8,9 @@ fits 64 bits) and names the place of a fault.  Standard library only.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
-from typing import Any, Callable, Dict, Hashable, List, Optional, Type, TypeVar, Union, get_type_hints
+from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, Union, get_type_hints
 
 from tracebin.errors import MalformedBundle
 
@@ -37,8 +36,7 @@ class Mismatch(Exception):
 
 def to_json(record: Any) -> Any:
     """Give ``record`` as dicts, lists and scalars; named tuples become lists in ``json.dumps``."""
-    cls: Hashable = type(record)
-    return _encoder(cls)(record)
+    return _encoder(type(record))(record)
 
 
 def encode_line(record: Any) -> bytes:
@@ -77,8 +75,7 @@ def parse_json(line: bytes) -> Any:
 def from_json(cls: Type[R], value: Any) -> R:
     """Build a ``cls`` from a JSON value; unknown keys are ignored (a later 1.x may add some)."""
     try:
-        key: Hashable = cls
-        result: R = _decoder(key)(value)
+        result: R = _decoder(cls)(value)
     except Mismatch as fault:
         raise MalformedBundle(str(fault), where="".join(fault.path).lstrip(".") or None) from None
     return result
@@ -102,8 +99,18 @@ def _refuse_surrogates(value: Any) -> None:
 # --- encoding -----------------------------------------------------------------
 
 
-@functools.cache
+_encoders: Dict[Any, Encode] = {}
+_decoders: Dict[Any, Decode] = {}
+
+
 def _encoder(cls: Any) -> Encode:
+    found = _encoders.get(cls)
+    if found is None:
+        found = _encoders[cls] = _make_encoder(cls)
+    return found
+
+
+def _make_encoder(cls: Any) -> Encode:
     if dataclasses.is_dataclass(cls):
         return _record_encoder(cls)
     if getattr(cls, "__origin__", None) is list:
@@ -152,8 +159,14 @@ def _optional_of(cls: Any) -> Any:
 # --- decoding -----------------------------------------------------------------
 
 
-@functools.cache
 def _decoder(cls: Any) -> Decode:
+    found = _decoders.get(cls)
+    if found is None:
+        found = _decoders[cls] = _make_decoder(cls)
+    return found
+
+
+def _make_decoder(cls: Any) -> Decode:
     if dataclasses.is_dataclass(cls):
         return _record_decoder(cls)
     if isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields"):
