@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List, NoReturn, Optional, Set, Tuple, Type
 
@@ -210,7 +211,8 @@ def _default_name(target: str, words: List[str]) -> str:
 def recover(folder: Path, output: Optional[Path], python: Optional[str]) -> None:
     """Make the bundle of a raw recording that was kept after a failure."""
     from tracebin.recorder.find import find_pypy, running_pypy
-    from tracebin.recorder.launch import check_out, put_together
+    from tracebin.recorder.launch import check_out
+    from tracebin.recorder.reader import put_together
 
     out = output or Path(f"{folder.name}.json.gz")
     check_out(out)
@@ -298,12 +300,12 @@ def _config(data: Optional[Path]) -> Any:
 
 def _server() -> Any:
     """Import the server, or say how to install it."""
+    # By name: the package exports a function that is called as this module is.
     try:
-        import tracebin.server.serve
+        return import_module("tracebin.server.serve")
     except ModuleNotFoundError as fault:
         if fault.name is not None and fault.name.startswith("tracebin"):
             raise
         raise errors.ConfigurationError(
             f"the server needs packages that are not installed ({fault.name}): pip install 'tracebin[server]'"
         ) from None
-    return tracebin.server.serve

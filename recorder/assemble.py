@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
 
@@ -16,33 +15,38 @@ from tracebin.bundle.codec import encode_line
 from tracebin.bundle.compression import create_compressed
 from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, Scalar
 from tracebin.bundle.writer import BundleWriter
-from tracebin.errors import BundleNotWritten, RecordingUnreadable
+from tracebin.errors import BundleNotWritten
 from tracebin.recorder.clock import Clock
-from tracebin.recorder.functions import Functions
-from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
-from tracebin.recorder.raw import Finish, Launch, Notes, RawRecording
-from tracebin.recorder.samples import SampleFile, read_samples
-from tracebin.recorder.sources import Files
+from tracebin.recorder.raw import Finish, Launch, RawRecording
+from tracebin.recorder.reading import Known, Reading
 from tracebin.recorder.stacks import Stacks
 
-KEPT_STAGES = {"optimised": ("optimised",), "all": ("traced", "optimised", "assembled")}
-
 Progress = Callable[[int, int], None]
+# Told whether there was news; waits if not, and says whether the program has ended.
+Follow = Callable[[bool], bool]
 
 
-def assemble(folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def assemble(folder: Path, out: Path, follow: Optional[Follow] = None, progress: Progress = _silent) -> None:
     """Make the bundle ``out`` of the raw recording in ``folder``.
 
-    ``progress`` is told bytes of the log read and their total.  ``out`` appears whole
-    or not at all.
+    With ``follow`` the program may still run: its log is read as it grows until
+    ``follow`` says that the program has ended.  ``progress`` is told bytes of the log
+    read and their total.  ``out`` appears whole or not at all.
 
     Raises:
         RecordingUnreadable: there is nothing a bundle could be made of.
         BundleNotWritten: the disk or the folder refused.
     """
-    assembly = Assembly(RawRecording(folder))
-    assembly.read(progress)
+    raw = RawRecording(folder)
+    reading = Reading(raw)
+    while follow is not None and not follow(reading.advance()):
+        pass
+    assembly = Assembly(raw, reading.finish(progress))
     part = out.with_name(f".part-{os.getpid()}-{out.name}")
     try:
         with create_compressed(part) as stream:
@@ -59,67 +63,24 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-@dataclass
-class _Known:
-    """What is known of the one process recorded."""
-
-    pid: int
-    notes: Notes
-    log: JitLog
-    clock: Clock
-    samples: SampleFile
-    problems: List[Problem] = field(default_factory=list)
-
-
 class Assembly:
-    """A recording on its way to becoming a bundle: ``read`` it, then ``write``."""
+    """A recording that has been read, on its way to becoming a bundle."""
 
-    def __init__(self, raw: RawRecording) -> None:
+    def __init__(self, raw: RawRecording, known: Known) -> None:
         self._raw = raw
+        self._known = known
         self._launch: Launch = raw.launch()
         self._finish: Optional[Finish] = raw.finish()
-        self._known: _Known
-        self._files: Files
-        self._functions: Functions
+        self._files = known.files
+        self._functions = known.functions
         self._names: Dict[int, int] = {}
+        self._clock = Clock(known.log.sync, self._launch.started_ns, (known.log.last_tick, self._ended_ns()))
 
-    def read(self, progress: Progress) -> None:
-        """Read everything the processes left."""
-        pid = self._pid()
-        notes = self._raw.notes(pid)
-        stdlib = str(notes.about.get("stdlib", ""))
-        self._files = Files(self._launch.cwd, stdlib, keep_text=self._launch.keep_source)
-        self._functions = Functions(self._files, notes.codes)
-        log = JitLog(self._functions, keep_stages=KEPT_STAGES[self._launch.stages])
-        self._read_log(pid, log, progress)
-        clock = Clock(log.sync, self._launch.started_ns, (log.last_tick, self._ended_ns(pid)))
-        samples = read_samples(self._raw.data(pid, "prof"))
-        self._known = _Known(pid, notes, log, clock, samples)
-
-    def _pid(self) -> int:
-        pids = self._raw.pids()
-        if self._finish is not None and self._finish.pid in pids:
-            return self._finish.pid
-        if not pids:
-            raise RecordingUnreadable(
-                "the program's PyPy left no recording: it ended before it was up, "
-                "or a 'sitecustomize' of its own came first"
-            )
-        return pids[0]
-
-    def _read_log(self, pid: int, log: JitLog, progress: Progress) -> None:
-        path = self._raw.path(pid, "log")
-        if not path.exists():
-            return
-        total = path.stat().st_size
-        with path.open("rb") as stream:
-            log.read(stream, lambda _: progress(stream.tell(), total))
-
-    def _ended_ns(self, pid: int) -> int:
+    def _ended_ns(self) -> int:
         """Give when the process ended, on CLOCK_MONOTONIC; else a guess by its log's last write."""
         if self._finish is not None:
             return self._finish.ended_ns
-        path = self._raw.path(pid, "log")
+        path = self._raw.path(self._known.pid, "log")
         begun = (self._raw.folder / "launch.json").stat().st_mtime_ns
         written = path.stat().st_mtime_ns if path.exists() else begun
         return self._launch.started_ns + max(written - begun, 0)
@@ -130,7 +91,7 @@ class Assembly:
         """Write the bundle to ``out``."""
         known = self._known
         records = ProcessRecords(
-            0, known.log, known.clock, self._functions, str(known.notes.about.get("agent", ""))
+            0, known.log, self._clock, self._functions, str(known.notes.about.get("agent", ""))
         )
         stacks = Stacks(self._function_of, records.finder(0), self._is_start_up)
         samples = SampleRecords(0, known.samples, known.notes, stacks)
@@ -178,7 +139,7 @@ class Assembly:
         """Give when sampling began and ended, on CLOCK_MONOTONIC."""
         sampling = self._known.notes.sampling
         start = int(sampling.get("started_ns", self._launch.started_ns))
-        return start, int(sampling.get("stopped_ns", self._ended_ns(self._known.pid)))
+        return start, int(sampling.get("stopped_ns", self._ended_ns()))
 
     def _run(self) -> Run:
         launch, finish, about = self._launch, self._finish, self._known.notes.about
@@ -188,7 +149,7 @@ class Assembly:
             target=launch.target,
             cwd=launch.cwd,
             started=launch.started,
-            duration_ns=max(self._ended_ns(self._known.pid) - launch.started_ns, 0),
+            duration_ns=max(self._ended_ns() - launch.started_ns, 0),
             exit=finish.exit if finish else Exit(),
             host=launch.host,
             pypy=PyPy(
@@ -209,7 +170,7 @@ class Assembly:
             parent=None,
             command=self._launch.command,
             start_ns=0,
-            end_ns=self._ended_ns(known.pid) - self._launch.started_ns if finish else None,
+            end_ns=self._ended_ns() - self._launch.started_ns if finish else None,
             exit=finish.exit if finish else None,
             summary=known.log.summary,
             code_memory=known.notes.code_memory,
@@ -238,7 +199,7 @@ class Assembly:
     def _sample_problems(self, stacks: Stacks, samples: SampleRecords) -> List[Problem]:
         known = self._known
         found = []
-        if not known.clock.is_known and known.log.last_tick:
+        if not self._clock.is_known and known.log.last_tick:
             found.append(Problem("no-clock", "The log holds no sync marks: times in it are not known."))
         if known.samples.cut and known.notes.sampling:
             text = f"The samples break off: {known.samples.cut}."

@@ -34,18 +34,23 @@ class KnownCode(NamedTuple):
 class Functions:
     """The functions of a bundle, numbered as they are met."""
 
-    def __init__(self, files: Files, known: List[KnownCode]) -> None:
+    def __init__(self, files: Files) -> None:
         self._files = files
         self._known: Dict[Key, List[KnownCode]] = {}
-        for code in known:
-            self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
         self._ids: Dict[Tuple[Key, int], int] = {}
         self._rows: List[Tuple[str, str, int, Optional[KnownCode]]] = []
         self._opcodes: Dict[int, Dict[int, str]] = {}
+        self._bytecodes: Dict[int, Optional[List[Bytecode]]] = {}
         self.undecoded = 0
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def learn(self, codes: List[KnownCode]) -> None:
+        """Take in code objects the agent handed over, and decode them."""
+        for code in codes:
+            self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
+            self._bytecodes[id(code)] = _bytecode(code.marshalled)
 
     def at(self, place: Place) -> int:
         """Give the function a merge point lies in.
@@ -87,7 +92,7 @@ class Functions:
     def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
         found = self._opcodes.get(id(code))
         if found is None:
-            found = {row.offset: row.name for row in _bytecode(code.marshalled) or []}
+            found = {row.offset: row.name for row in self._bytecodes[id(code)] or []}
             self._opcodes[id(code)] = found
         return found
 
@@ -96,7 +101,9 @@ class Functions:
         return [self._record(*row) for row in self._rows]
 
     def _record(self, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
-        bytecode = _bytecode(code.marshalled) if code else None
+        # While the program still runs, the log may name a function before its code object is here.
+        code = code or next(iter(self._known.get(_key(name, file, line), [])), None)
+        bytecode = self._bytecodes[id(code)] if code else None
         self.undecoded += code is not None and bytecode is None
         number = self._files.number(file)
         qualname = (code.qualname if code else None) or self._files.qualname(number, name, line)

@@ -164,11 +164,18 @@ class JitLog:
         """PyPy's name of the machine code's kind."""
         return self._blocks.backend
 
-    def read(self, stream: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Read a whole log; ``progress`` is told how many lines each block had."""
+    def read(self, stream: BinaryIO) -> None:
+        """Read a whole log."""
         for lines in line_blocks(stream):
-            self._sections.feed(lines)
-            progress(len(lines))
+            self.feed(lines)
+        self.end()
+
+    def feed(self, lines: List[str]) -> None:
+        """Read the next lines of a log."""
+        self._sections.feed(lines)
+
+    def end(self) -> None:
+        """Settle what is still open: the log has no more lines."""
         self.cut_sections = self._sections.end()
         if self._sections.crossed:
             self.problems["a section's end fits no beginning"] += self._sections.crossed

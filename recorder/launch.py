@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import marshal
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,10 +16,11 @@ from typing import Callable, Dict, List, Mapping, Optional
 
 import tracebin
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
-from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+from tracebin.errors import BundleNotWritten, RecorderError
 from tracebin.recorder.find import Interpreter
 from tracebin.recorder.program import Finished, run_program
 from tracebin.recorder.raw import Finish, Launch, RawRecording
+from tracebin.recorder.reader import Reader, has_second_core
 
 # What the log always holds; jit-abort-log and jit-log-noopt would be half of all bytes.
 CATEGORIES = (
@@ -39,10 +38,6 @@ CATEGORIES = (
 )
 ALL_STAGES = ("jit-log-noopt", "jit-log-rewritten")
 SITE = Path(__file__).resolve().parent / "site"
-BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
-# PyPy sizes its nursery by the processor's cache. With the 32 MB it takes here, reading a log of 40 MB
-# needs 1.2 GB; with 4 MB a fifth of that, and not more time.
-READER_GC = {"PYPY_GC_NURSERY": "4M"}
 Progress = Callable[[int, int], None]
 
 
@@ -102,9 +97,17 @@ def record(
     """
     check_out(request.out)
     folder = Path(tempfile.mkdtemp(prefix="tracebin-"))
-    finished = _run(request, environ, folder)
+    raw = RawRecording(folder)
+    raw.write_launch(_launch(request, environ))
+    reader = Reader(request.interpreter.path, folder, request.out, follows=has_second_core())
     try:
-        put_together(request.interpreter.path, folder, request.out, progress)
+        finished = _run(request, environ, raw)
+    except BaseException:
+        reader.give_up()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    try:
+        reader.finish(progress)
     except RecorderError as fault:
         kept = f"{fault}; the raw recording is kept in {folder}: 'tracebin recover {folder}' tries again"
         raise type(fault)(kept) from None
@@ -112,23 +115,17 @@ def record(
     return Recorded(finished, request.out)
 
 
-def _run(request: Request, environ: Mapping[str, str], folder: Path) -> Finished:
-    raw = RawRecording(folder)
-    raw.write_launch(_launch(request, environ))
+def _run(request: Request, environ: Mapping[str, str], raw: RawRecording) -> Finished:
     argv = [request.interpreter.path]
     if request.jit is not None:
         argv += ["--jit", request.jit]
-    try:
-        finished = run_program(argv + request.words, _child_environ(request, environ, folder))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    raw.write_finish(_finish(finished))
+    finished = run_program(argv + request.words, _child_environ(request, environ, raw.folder))
     # The clock starts where the process does, not where the launcher did.
     launch = dataclasses.replace(
         raw.launch(), started=_iso(finished.started_utc), started_ns=finished.started_ns
     )
     raw.write_launch(launch)
+    raw.write_finish(_finish(finished))
     return finished
 
 
@@ -200,35 +197,3 @@ def _finish(finished: Finished) -> Finish:
         cpu_ns=int((usage.user_s + usage.system_s) * 1e9),
         max_rss_bytes=usage.max_rss_bytes,
     )
-
-
-def put_together(python: str, folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
-    """Make the bundle of a raw recording, in a process of the PyPy that ran the program.
-
-    Raises:
-        RecordingUnreadable: the recording holds nothing, or PyPy failed at it.
-        BundleNotWritten: the disk or the folder refused.
-    """
-    argv = [python, "-I", "-S", str(BOOTSTRAP), str(folder), str(out.absolute())]
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYPY", "TRACEBIN"))}
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**environ, **READER_GC}
-    ) as child:
-        assert child.stdout is not None
-        assert child.stderr is not None
-        answer: Dict[str, object] = {}
-        for line in child.stdout:
-            answer = json.loads(line)
-            if "total" in answer:
-                progress(int(str(answer["done"])), int(str(answer["total"])))
-        trouble = child.stderr.read().decode("utf-8", "replace").strip()
-    if not answer.get("ok"):
-        raise _refusal(answer, trouble, child.returncode)
-
-
-def _refusal(answer: Dict[str, object], trouble: str, code: int) -> RecorderError:
-    if "slug" in answer:
-        kind = BundleNotWritten if answer["slug"] == BundleNotWritten.slug else RecordingUnreadable
-        return kind(str(answer["message"]))
-    last = trouble.splitlines()[-1] if trouble else f"it ended with {code}"
-    return RecordingUnreadable(f"putting the bundle together failed: {last}")

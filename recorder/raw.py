@@ -127,14 +127,41 @@ class RawRecording:
 
     def notes(self, pid: int) -> Notes:
         """Read the agent's notes of one process, as far as they go."""
-        notes = Notes(pid)
-        stream = io.BytesIO(self.data(pid, "notes"))
+        reader = NotesReader(pid, self.path(pid, "notes"))
+        reader.update()
+        return reader.notes
+
+
+class NotesReader:
+    """Read the notes of one process as they grow."""
+
+    def __init__(self, pid: int, path: Path) -> None:
+        self.notes = Notes(pid)
+        self._path = path
+        self._read_bytes = 0
+
+    def update(self) -> List[KnownCode]:
+        """Take in the frames that are new and whole; give the code objects among them."""
+        known = len(self.notes.codes)
+        stream = io.BytesIO(self._news())
+        whole = 0
         while True:
             try:
                 frame = marshal.load(stream)
-            except (EOFError, ValueError, TypeError):
-                return notes
-            _take(notes, frame)
+                _take(self.notes, frame)
+            except (EOFError, ValueError, TypeError, LookupError):
+                break  # the agent is still writing it, or never got to its end
+            whole = stream.tell()
+        self._read_bytes += whole
+        return self.notes.codes[known:]
+
+    def _news(self) -> bytes:
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._read_bytes)
+                return stream.read()
+        except OSError:
+            return b""
 
 
 def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:

@@ -98,18 +98,32 @@ class SectionReader:
         self._closed(section)
 
 
-def line_blocks(stream: BinaryIO) -> Iterator[List[str]]:
-    """Yield the lines of ``stream`` in blocks; bytes that aren't UTF-8 become surrogates."""
-    rest = b""
-    while True:
-        block = stream.read(BLOCK_BYTES)
-        if not block:
-            break
-        cut = block.rfind(b"\n")
+class LineSplitter:
+    """Cut bytes that come in pieces into whole lines; bytes that aren't UTF-8 become surrogates."""
+
+    def __init__(self) -> None:
+        self._rest: List[bytes] = []
+
+    def push(self, piece: bytes) -> List[str]:
+        """Give the lines that ``piece`` completes."""
+        cut = piece.rfind(b"\n")
         if cut < 0:
-            rest += block
-            continue
-        yield (rest + block[:cut]).decode("utf-8", "surrogateescape").split("\n")
-        rest = block[cut + 1 :]
-    if rest:
-        yield [rest.decode("utf-8", "surrogateescape")]
+            self._rest.append(piece)
+            return []
+        whole = b"".join([*self._rest, piece[:cut]])
+        self._rest = [piece[cut + 1 :]]
+        return whole.decode("utf-8", "surrogateescape").split("\n")
+
+    def end(self) -> List[str]:
+        """Give the line that never got its end, if there is one."""
+        rest = b"".join(self._rest)
+        self._rest = []
+        return [rest.decode("utf-8", "surrogateescape")] if rest else []
+
+
+def line_blocks(stream: BinaryIO) -> Iterator[List[str]]:
+    """Yield the lines of ``stream`` in blocks."""
+    splitter = LineSplitter()
+    for piece in iter(lambda: stream.read(BLOCK_BYTES), b""):
+        yield splitter.push(piece)
+    yield splitter.end()

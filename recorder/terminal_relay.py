@@ -238,10 +238,18 @@ def _watch_program(command: Command, slave: int, queue: SignalQueue, report: int
     while not isinstance(change, Ended):
         change = wait_for(pid, os.WUNTRACED)
         if isinstance(change, Ended):
-            # The end of a session's leader hangs up the group in front: be that oneself.
-            os.tcsetpgrp(slave, os.getpgrp())
+            _step_in_front(slave)
         if change:
             _tell(report, _message_of(change))
+
+
+def _step_in_front(slave: int) -> None:
+    """Take the terminal before the end: the end of a session's leader hangs up the group in front."""
+    try:
+        os.tcsetpgrp(slave, os.getpgrp())
+    except OSError:
+        # Hung up already, as the launcher was killed.
+        return
 
 
 def _close_what_is_ours(but: Set[int]) -> None:

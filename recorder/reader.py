@@ -1,0 +1,111 @@
+"""Have a bundle put together by a process of the PyPy that ran the program."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import IO, Callable, Dict
+
+from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+
+BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
+# PyPy sizes its nursery by the processor's cache. With the 32 MB it takes on one machine, reading a log
+# of 40 MB needs 1.2 GB; with 4 MB a fifth of that, and not more time.
+READER_GC = {"PYPY_GC_NURSERY": "4M"}
+# The reader gives way to the program: it has time until the program ends.
+NICENESS = 5
+Progress = Callable[[int, int], None]
+
+
+def has_second_core() -> bool:
+    """Say whether the reader can work beside the program."""
+    return len(os.sched_getaffinity(0)) > 1
+
+
+class Reader:
+    """A reading process: with ``follows`` it begins while the program still runs.
+
+    It lives in a session of its own, so that a Ctrl-C at the terminal is the
+    program's alone.
+    """
+
+    def __init__(self, python: str, folder: Path, out: Path, *, follows: bool) -> None:
+        self._argv = [python, "-I", "-S", str(BOOTSTRAP), str(folder), str(out.absolute())]
+        self._follows = follows
+        self._child = self._begin() if follows else None
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._argv + ["follow"] * self._follows,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environ(),
+            start_new_session=True,
+            preexec_fn=_give_way if self._follows else None,
+        )
+
+    def finish(self, progress: Progress) -> None:
+        """Tell it that the program has ended, and wait for the bundle.
+
+        Raises:
+            RecordingUnreadable: the recording holds nothing, or PyPy failed at it.
+            BundleNotWritten: the disk or the folder refused.
+        """
+        child = self._child or self._begin()
+        with child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            assert child.stderr is not None
+            _tell(child.stdin, b"end\n" if self._follows else b"")
+            answer: Dict[str, object] = {}
+            for line in child.stdout:
+                answer = json.loads(line)
+                if "total" in answer:
+                    progress(int(str(answer["done"])), int(str(answer["total"])))
+            trouble = child.stderr.read().decode("utf-8", "replace").strip()
+        if not answer.get("ok"):
+            raise _refusal(answer, trouble, child.returncode)
+
+    def give_up(self) -> None:
+        """End it: there will be no bundle."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+
+
+def _tell(stdin: IO[bytes], line: bytes) -> None:
+    # A reader that has ended already says why in its answer.
+    with contextlib.suppress(BrokenPipeError):
+        stdin.write(line)
+        stdin.close()
+
+
+def _environ() -> Dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYPY", "TRACEBIN"))}
+    return {**kept, **READER_GC}
+
+
+def _give_way() -> None:
+    os.nice(NICENESS)
+
+
+def _refusal(answer: Dict[str, object], trouble: str, code: int) -> RecorderError:
+    if "slug" in answer:
+        kind = BundleNotWritten if answer["slug"] == BundleNotWritten.slug else RecordingUnreadable
+        return kind(str(answer["message"]))
+    last = trouble.splitlines()[-1] if trouble else f"it ended with {code}"
+    return RecordingUnreadable(f"putting the bundle together failed: {last}")
+
+
+def put_together(python: str, folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
+    """Make the bundle of a raw recording whose program has ended.
+
+    Raises:
+        RecordingUnreadable: the recording holds nothing, or PyPy failed at it.
+        BundleNotWritten: the disk or the folder refused.
+    """
+    Reader(python, folder, out, follows=False).finish(progress)

@@ -1,0 +1,125 @@
+"""Read a raw recording, whole or while it still grows.
+
+Reading the log is most of the work of making a bundle.  Where a second core is
+free it is done while the program runs, so that little is left when it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Callable, Optional
+
+from tracebin.errors import RecordingUnreadable
+from tracebin.recorder.functions import Functions
+from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.raw import Notes, NotesReader, RawRecording
+from tracebin.recorder.samples import SampleFile, read_samples
+from tracebin.recorder.sections import BLOCK_BYTES, LineSplitter
+from tracebin.recorder.sources import Files
+
+KEPT_STAGES = {"optimised": ("optimised",), "all": ("traced", "optimised", "assembled")}
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that the recording of one process says."""
+
+    pid: int
+    notes: Notes
+    log: JitLog
+    functions: Functions
+    files: Files
+    samples: SampleFile
+
+
+class Reading:
+    """The reading of one recording: ``advance`` as often as wanted, then ``finish``."""
+
+    def __init__(self, raw: RawRecording) -> None:
+        self._raw = raw
+        self._process: Optional[_ProcessReading] = None
+
+    def advance(self) -> bool:
+        """Read one block of what has been written since, and say whether there was any."""
+        if self._process is None:
+            self._process = self._begin()
+        return self._process is not None and self._process.advance()
+
+    def _begin(self) -> Optional[_ProcessReading]:
+        pid = self._pid()
+        notes = NotesReader(pid, self._raw.path(pid, "notes")) if pid is not None else None
+        if notes is None:
+            return None
+        codes = notes.update()
+        if not notes.notes.about:
+            return None
+        reading = _ProcessReading(self._raw, notes)
+        reading.functions.learn(codes)
+        return reading
+
+    def _pid(self) -> Optional[int]:
+        """Name the program's process: the agent starts in that one alone."""
+        pids = self._raw.pids()
+        finish = self._raw.finish()
+        if finish is not None and finish.pid in pids:
+            return finish.pid
+        return pids[0] if pids else None
+
+    def finish(self, progress: Callable[[int, int], None]) -> Known:
+        """Read all that is left, now that nothing more will be written.
+
+        Raises:
+            RecordingUnreadable: the program left no recording.
+        """
+        while self.advance():
+            if self._process is not None:
+                progress(*self._process.position())
+        if self._process is None:
+            raise RecordingUnreadable(
+                "the program's PyPy left no recording: it ended before it was up, "
+                "or a 'sitecustomize' of its own came first"
+            )
+        return self._process.finish()
+
+
+class _ProcessReading:
+    """The reading of one process's files."""
+
+    def __init__(self, raw: RawRecording, notes: NotesReader) -> None:
+        launch = raw.launch()
+        self._raw = raw
+        self._notes = notes
+        self._pid = notes.notes.pid
+        self.files = Files(launch.cwd, str(notes.notes.about["stdlib"]), keep_text=launch.keep_source)
+        self.functions = Functions(self.files)
+        self._log = JitLog(self.functions, keep_stages=KEPT_STAGES[launch.stages])
+        self._path: Path = raw.path(self._pid, "log")
+        self._stream: Optional[BinaryIO] = None
+        self._splitter = LineSplitter()
+
+    def advance(self) -> bool:
+        """Read the next block of the log, code objects first: the log only names them."""
+        if self._stream is None and self._path.exists():
+            self._stream = self._path.open("rb")
+        piece = self._stream.read(BLOCK_BYTES) if self._stream is not None else b""
+        if not piece:
+            return False
+        self.functions.learn(self._notes.update())
+        self._log.feed(self._splitter.push(piece))
+        return True
+
+    def position(self) -> tuple[int, int]:
+        """Give bytes of the log read, and there."""
+        assert self._stream is not None
+        return self._stream.tell(), self._path.stat().st_size
+
+    def finish(self) -> Known:
+        """Settle the log and read the samples."""
+        self.functions.learn(self._notes.update())
+        self._log.feed(self._splitter.end())
+        self._log.end()
+        if self._stream is not None:
+            self._stream.close()
+        samples = read_samples(self._raw.data(self._pid, "prof"))
+        return Known(self._pid, self._notes.notes, self._log, self.functions, self.files, samples)
