@@ -20,6 +20,9 @@ NODE := node_modules/.installed
 D3 := static/vendor/d3.js
 PYPY := $(PYPY_VENV)/.installed
 
+# Twice: warnings about places that were not needed go too.  Errors stay.
+QUIETLY := --quiet --quiet --disable-pip-version-check
+
 export PYTHON
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -62,7 +65,7 @@ types: $(ALL) ## mypy, strict
 	mypy $(wildcard tools/*.py examples/*.py bench/*.py)
 
 imports: $(ALL) ## the contracts between the parts
-	lint-imports
+	lint-imports --no-logo
 
 test-js: $(NODE) $(D3) ## the pure modules of the front end
 	npm run --silent test
@@ -93,11 +96,11 @@ $(VENV)/bin/python:
 
 # pip is asked once; the second stamp says that the first is held too.
 $(ALL): setup.cfg pyproject.toml | $(VENV)/bin/python .typing/tracebin
-	python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	python -m pip install $(QUIETLY) --editable '.[$(EXTRAS)]'
 	@touch $(SERVER) $@
 
 $(SERVER): setup.cfg pyproject.toml | $(VENV)/bin/python
-	python -m pip install --quiet --disable-pip-version-check --editable '.[server]'
+	python -m pip install $(QUIETLY) --editable '.[server]'
 	@touch $@
 
 # mypy can't see through the editable install's import hook; the link shows it the package.
@@ -119,5 +122,5 @@ $(D3): $(NODE) $(wildcard tools/vendor_d3.* static/vendor/d3-entry.js)
 $(PYPY): tools/pypy-tests.txt
 	@tools/need.sh pypy pypy-venv
 	"$$(tools/need.sh --print-pypy)" -m venv --clear $(PYPY_VENV)
-	$(PYPY_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	$(PYPY_VENV)/bin/python -m pip install $(QUIETLY) -r $<
 	@touch $@

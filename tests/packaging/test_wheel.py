@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import zipfile
 from configparser import ConfigParser
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 from urllib.request import urlopen
 
 import pytest
@@ -55,9 +56,9 @@ def wheel(checkout: Path, sources: list[str], tmp_path_factory: pytest.TempPathF
 
 def environment(folder: Path, requirement: str) -> Path:
     """Make a new environment that has the requirement, its dependencies and nothing else."""
-    run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*pip, requirement, cwd=folder.parent)
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python"]
+    run(*pip, "install", "--quiet", "--no-compile", requirement, cwd=folder.parent)
     return folder / "bin"
 
 
@@ -123,17 +124,24 @@ def test_the_full_install_serves_what_was_recorded(full: Path, recording: Path, 
 
 @contextmanager
 def serving(commands: Path, folder: Path) -> Iterator[str]:
-    """Serve on a free port; the server's first line of output says where."""
+    """Serve on a free port; the server says where as soon as it answers."""
     command = [commands / "tracebin", "serve", "--port", "0", "--data", folder / "data"]
-    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
+    server = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
     try:
-        yield next(
-            word for line in server.stdout for word in line.split() if word.startswith("http://")
-        ).rstrip("/.")
+        yield announced(server.stderr)
     finally:
         server.terminate()
         server.communicate()
+
+
+def announced(lines: Iterable[str]) -> str:
+    seen = []
+    for line in lines:
+        seen.append(line)
+        if found := re.search(r"http://\S+", line):
+            return found.group()
+    raise AssertionError("".join(seen))
 
 
 def fetch(url: str) -> str:
