@@ -10,6 +10,7 @@ from heapq import merge
 from typing import Iterable, Iterator, List, Tuple
 
 Interval = Tuple[int, int]
+BEFORE_ALL = -(1 << 64)
 
 
 class Intervals:
@@ -56,6 +57,20 @@ class Intervals:
         if index < 0:
             return 0
         return self._before[index] + min(time, self._ends[index]) - self._starts[index]
+
+    def walk(self, times: Iterable[int]) -> Iterator[Tuple[bool, int]]:
+        """Say of each time whether it lies in an interval, and what they cover before it.
+
+        The times must ascend: going on from one to the next is what makes this fast.
+        """
+        index, count = -1, len(self._starts)
+        start = end = BEFORE_ALL
+        before = 0
+        for time in times:
+            while index + 1 < count and self._starts[index + 1] <= time:
+                index += 1
+                start, end, before = self._starts[index], self._ends[index], self._before[index]
+            yield time < end, before + (time if time < end else end) - start
 
     def covered(self, start: int, end: int) -> int:
         """Add up what the intervals cover of ``[start, end)``."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from itertools import accumulate
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from tracebin.analysis.intervals import Intervals
 from tracebin.bundle.records import STATES, SampleChunk, StackChunk
@@ -28,12 +29,6 @@ class Busy:
 
     gc: Intervals
     gc_or_tracing: Intervals
-
-    def state(self, time: int) -> Optional[str]:
-        """Give ``gc`` or ``tracing`` if ``time`` lies in one; collections win."""
-        if time not in self.gc_or_tracing:
-            return None
-        return "gc" if time in self.gc else "tracing"
 
 
 @dataclass
@@ -89,20 +84,19 @@ class StackTimes:
         for column in (self._ns, self._samples, self._interpreted_ns, self._jitted_ns):
             column.extend(zeros)
 
-    def state_of(self, row: int) -> int:
-        """Give the VM state of ``row``, as a position in STATES."""
-        return self._state[row]
+    def states_of(self, rows: Iterable[int]) -> Iterator[int]:
+        """Give the VM state of each row, as a position in STATES."""
+        return map(self._state.__getitem__, rows)
 
-    def add_sample(self, row: int, ns: int, state: Optional[str]) -> None:
-        """Give ``row`` one sample of ``ns``; ``state`` where it isn't the row's own."""
-        self._ns[row] += ns
-        self._samples[row] += 1
-        if state is None:
-            own = self._state[row]
-            if own == JITTED:
-                self._jitted_ns[row] += ns
-            elif own == INTERPRETED:
-                self._interpreted_ns[row] += ns
+    def add_samples(self, stretches: Stretches, busy: Iterable[bool]) -> None:
+        """Give each sample's row its time; ``busy`` says which samples fell into tracing or gc."""
+        ns, samples, state = self._ns, self._samples, self._state
+        parts = {INTERPRETED: self._interpreted_ns, JITTED: self._jitted_ns}
+        for start, end, row, is_busy in zip(stretches.starts, stretches.ends, stretches.rows, busy):
+            ns[row] += end - start
+            samples[row] += 1
+            if not is_busy and state[row] in parts:
+                parts[state[row]][row] += end - start
 
     def by_trace(self) -> Dict[int, Tuple[int, int]]:
         """Add up samples and time of the rows in each trace's machine code."""
@@ -179,6 +173,15 @@ class StackTimes:
         return children
 
 
+@dataclass(frozen=True)
+class Stretches:
+    """What the samples of one chunk stand for: each for the time from ``start`` to ``end``."""
+
+    starts: List[int]
+    ends: List[int]
+    rows: List[int]
+
+
 class ThreadClock:
     """Give each sample of one thread the stretch of time it stands for."""
 
@@ -186,22 +189,22 @@ class ThreadClock:
         self._start_ns = start_ns
         self._last_ns: Optional[int] = None
 
-    def stretches(self, chunk: SampleChunk) -> Iterator[Tuple[int, int, int]]:
-        """Yield start, end and stack row of every sample of ``chunk``.
+    def stretches(self, chunk: SampleChunk) -> Stretches:
+        """Give the stretches of ``chunk``, each from the sample before it.
 
         Raises:
-            MalformedBundle: time runs back.
+            MalformedBundle: time runs back, or the columns differ in length.
         """
         if len(chunk.time) != len(chunk.stack):
             raise MalformedBundle("columns of different length", where="samples")
-        time = chunk.first_ns
-        for delta, row in zip(chunk.time, chunk.stack):
-            time += delta
-            last = self._first_start(time, chunk.time) if self._last_ns is None else self._last_ns
-            if time < last:
-                raise MalformedBundle("time runs back", where="samples")
-            self._last_ns = time
-            yield last, time, row
+        if not chunk.time:
+            return Stretches([], [], [])
+        ends = list(accumulate(chunk.time, initial=chunk.first_ns))[1:]
+        start = self._first_start(ends[0], chunk.time) if self._last_ns is None else self._last_ns
+        if min(chunk.time) < 0 or ends[0] < start:
+            raise MalformedBundle("time runs back", where="samples")
+        self._last_ns = ends[-1]
+        return Stretches([start, *ends[:-1]], ends, chunk.stack)
 
     def _first_start(self, time: int, deltas: Sequence[int]) -> int:
         """Say where the first sample's time starts.
@@ -223,13 +226,18 @@ class WallTime:
         self._until_ns = 0
         self.samples = 0
 
-    def add(self, start: int, end: int, state: int, busy: Busy) -> None:
-        """Give ``state`` what lies in the run, in no earlier sample, and in no collection or tracing."""
-        self.samples += 1
-        start, end = max(self._until_ns, start), min(end, self._duration_ns)
-        if end > start:
-            self._until_ns = end
-            self._by_state[state] += end - start - busy.gc_or_tracing.covered(start, end)
+    def add(self, stretches: Stretches, states: Iterable[int], busy: Busy) -> None:
+        """Give each state what lies in the run, in no earlier sample, and in no collection or tracing."""
+        self.samples += len(stretches.ends)
+        edges = [self._clipped(time) for time in (*stretches.starts[:1], *stretches.ends)]
+        covered = [before for _, before in busy.gc_or_tracing.walk(edges)]
+        for number, state in enumerate(states):
+            busy_ns = covered[number + 1] - covered[number]
+            self._by_state[state] += edges[number + 1] - edges[number] - busy_ns
+        self._until_ns = edges[-1] if edges else self._until_ns
+
+    def _clipped(self, time: int) -> int:
+        return max(self._until_ns, min(time, self._duration_ns))
 
     def shares(self, busy: Busy) -> Dict[str, int]:
         """Give the time of every state and the unknown rest; they add up to the duration."""

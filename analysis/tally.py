@@ -155,13 +155,12 @@ class Tally:
         if chunk.stack and not 0 <= min(chunk.stack) <= max(chunk.stack) < len(self._stacks):
             raise MalformedBundle("a sample names a stack that isn't there", where="samples")
         process = self._process_of(chunk.thread)
-        clock = self._clock(chunk.thread, process)
         busy = self._busy_of(process)
-        wall = self._wall if chunk.thread in self._main_threads() else None
-        for start, end, row in clock.stretches(chunk):
-            self._stacks.add_sample(row, end - start, busy.state(end))
-            if wall is not None:
-                wall.add(start, end, self._stacks.state_of(row), busy)
+        stretches = self._clock(chunk.thread, process).stretches(chunk)
+        is_busy = (inside for inside, _ in busy.gc_or_tracing.walk(stretches.ends))
+        self._stacks.add_samples(stretches, is_busy)
+        if self._wall is not None and chunk.thread in self._main_threads():
+            self._wall.add(stretches, self._stacks.states_of(stretches.rows), busy)
 
     def _add_calls(self, chunk: CallChunk) -> None:
         self._calls += len(chunk.start)

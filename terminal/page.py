@@ -32,7 +32,7 @@ class Column(NamedTuple):
     Where a cell must be cut, ``keep_end`` cuts it at its start.
     """
 
-    title: str
+    title: str = ""
     right: bool = False
     flexible: bool = False
     style: str = ""
@@ -93,11 +93,12 @@ class Page:
         return self._console.get_style(name) if name else None
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], indent: int = 2) -> None:
-        """Add a table; cells must be ``visible``."""
+        """Add a table, headed where its columns have titles; cells must be ``visible``."""
         titles = [column.title for column in columns]
         widths = [max(cell_len(row[i]) for row in (titles, *rows)) for i in range(len(columns))]
         self._shrink(columns, widths, indent)
-        self._row([column._replace(style="bold") for column in columns], titles, widths, indent)
+        if any(titles):
+            self._row([column._replace(style="bold") for column in columns], titles, widths, indent)
         for row in rows:
             self._row(columns, row, widths, indent)
 

@@ -15,7 +15,7 @@ from tracebin.analysis.rows import (
     hottest_functions,
     hottest_traces,
 )
-from tracebin.terminal.page import Column, Page, Piece, crop, crop_start
+from tracebin.terminal.page import COLUMN_GAP, Column, Page, Piece, crop, crop_start
 from tracebin.terminal.wording import command, counted, duration, ending, percent, place, visible
 
 HOT_TRACES = 3
@@ -37,6 +37,14 @@ STATE_STYLES = {
     "native": "blue",
     "unknown": "dim",
 }
+
+HOT_COLUMNS = (
+    Column(style="bold"),
+    Column(right=True, style="green"),
+    Column(),
+    Column(flexible=True, style="bold"),
+    Column(flexible=True, style="dim", keep_end=True),
+)
 
 
 def report(findings: Findings, console: Console, *, bundle_path: Optional[str] = None) -> None:
@@ -73,8 +81,9 @@ def _report(findings: Findings, page: Page) -> None:
     _labelled(page, "traces", Piece(_trace_counts(findings)))
     _labelled(page, "aborts", Piece(_abort_counts(findings)))
     _labelled(page, "gc", Piece(_collections(findings)))
-    for row in _sampled(findings)[:HOT_TRACES]:
-        _labelled(page, "hot", *_hot(row, findings))
+    hot = [row for row in hottest_traces(findings.traces, HOT_TRACES) if row.samples]
+    if hot:
+        page.table(HOT_COLUMNS, [_hot(row, findings) for row in hot])
 
 
 def _labelled(page: Page, label: str, *pieces: Piece) -> None:
@@ -119,19 +128,11 @@ def _collections(findings: Findings) -> str:
     return f"{minor} minor, {major} major, {duration(total)}, the longest {duration(sums.longest_ns)}"
 
 
-def _sampled(findings: Findings) -> List[TraceRow]:
-    return [row for row in hottest_traces(findings.traces, SHOWN_ROWS) if row.samples]
-
-
-def _hot(row: TraceRow, findings: Findings) -> List[Piece]:
+def _hot(row: TraceRow, findings: Findings) -> List[str]:
     share = percent(row.time_ns / findings.time.duration_ns) if findings.time.duration_ns else ""
-    where = crop_start(place(row.path, row.line), MAX_PLACE)
-    return [
-        Piece(f"{share:>4} ", "green"),
-        Piece(f"trace {row.id} ({visible(row.kind)}) "),
-        Piece(_title(row.title), "bold"),
-        Piece(f" {where}", "dim"),
-    ]
+    label = f"{'hot':<{LABEL_WIDTH - 2 - COLUMN_GAP}}"
+    kind = f"{visible(row.kind)} {row.id}"
+    return [label, share, kind, visible(row.title), place(row.path, row.line)]
 
 
 def _title(title: str) -> str:

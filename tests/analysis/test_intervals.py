@@ -42,6 +42,12 @@ def test_or_joins_the_times_of_both(some, others):
     assert points(built(some) | built(others)) == points(some) | points(others)
 
 
+@given(PAIRS, st.lists(TIMES).map(sorted))
+def test_a_walk_says_the_same_as_single_questions(pairs, times):
+    intervals = built(pairs)
+    assert list(intervals.walk(times)) == [(t in intervals, intervals.covered_before(t)) for t in times]
+
+
 def test_no_intervals_cover_nothing():
     assert Intervals().covered(0, 100) == 0
     assert 5 not in Intervals()

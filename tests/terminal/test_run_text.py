@@ -31,7 +31,7 @@ def test_the_report_says_it_in_a_few_lines(make, printed):
         "  traces    1 loop, 0 entry bridges, 2 bridges, made in 4.00 ms\n"
         "  aborts    1, 2.50 ms lost: 1 ABORT_TOO_LONG\n"
         "  gc        14 minor, 2 major, 96.0 ms, the longest 9.00 ms\n"
-        "  hot        38% trace 0 (loop) Body.f prog.py:4\n"
+        "  hot       38%  loop 0  Body.f  prog.py:4\n"
         "  bundle    run.json.gz\n"
     )
 
@@ -49,7 +49,7 @@ def test_an_empty_run_is_said_to_be_empty(make, printed):
 def test_three_hot_traces_are_named(make, printed):
     traces = [make.trace(id=i, time_ns=10 - i) for i in range(5)]
     text = printed(report, make.findings(traces=traces))
-    assert [f"trace {i} " in text for i in range(5)] == [True, True, True, False, False]
+    assert [f"loop {i} " in text for i in range(5)] == [True, True, True, False, False]
 
 
 def test_the_recorders_own_traces_are_counted_apart(make, printed):
