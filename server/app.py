@@ -24,6 +24,8 @@ def create_app(config: Optional[ServerConfig] = None) -> Flask:
     config = config or ServerConfig.from_environment(os.environ)
     # The package's own name: its folder holds static/ and templates/.
     app = Flask("tracebin")
+    # An address with doubled slashes is none of ours; a redirect would only lead on.
+    app.url_map.merge_slashes = False
     app.extensions["tracebin"] = open_store(config)
     headers.install(app, config.trusted_hosts)
     problems.install(app)

@@ -12,7 +12,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from tracebin import __version__
 from tracebin.server.endpoints import Endpoint
 from tracebin.server.problems import PROBLEM_TYPE
-from tracebin.server.schemas import ProblemSchema, schema_of
+from tracebin.server.schemas import RefusalSchema, schema_of
 
 _PART = re.compile(r"<(?:(int):)?([a-z_]+)>")
 
@@ -82,7 +82,7 @@ def _success(endpoint: Endpoint) -> Dict[str, Any]:
 
 
 def _refusals(endpoint: Endpoint) -> Dict[str, Any]:
-    content = {PROBLEM_TYPE: {"schema": ProblemSchema}}
+    content = {PROBLEM_TYPE: {"schema": RefusalSchema}}
     return {
         str(status): {"description": HTTPStatus(status).phrase, "content": content}
         for status in endpoint.refusals

@@ -77,7 +77,7 @@ class TraceQuery(Query):
     stage = fields.String(load_default=None, validate=validate.OneOf(STAGES))
 
 
-class ProblemSchema(Schema):
+class RefusalSchema(Schema):
     """A refusal (RFC 9457)."""
 
     type = fields.String(required=True)

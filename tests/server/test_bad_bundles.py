@@ -38,22 +38,26 @@ def required(cls: Any) -> list[str]:
 def places(hint: Any, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """Walk to every place of a record that has an annotation."""
     yield path, hint
+    if value is not None:
+        for inner, part in children(hint, value):
+            yield from places(inner, value[part], (*path, part))
+
+
+def children(hint: Any, value: Any) -> list[tuple[Any, Any]]:
+    """Name the places inside a value; of a list or an object the first stands for all."""
     origin = getattr(hint, "__origin__", None)
-    if origin is Union and value is not None:
-        inner = [one for one in hint.__args__ if one is not type(None)]
-        if len(inner) == 1:
-            yield from list(places(inner[0], value, path))[1:]
-    elif origin is list and value:
-        yield from places(hint.__args__[0], value[0], (*path, 0))
-    elif origin is dict:
-        for key in list(value)[:1]:
-            yield from places(hint.__args__[1], value[key], (*path, key))
-    elif hasattr(hint, "_fields"):
-        for index, one in enumerate(get_type_hints(hint).values()):
-            yield from places(one, value[index], (*path, index))
-    elif dataclasses.is_dataclass(hint):
-        for name, one in get_type_hints(hint).items():
-            yield from places(one, value[name], (*path, name))
+    if origin is Union:
+        (hint,) = [one for one in hint.__args__ if one is not type(None)][:1]
+        return children(hint, value)
+    if origin is list:
+        return [(hint.__args__[0], 0)] if value else []
+    if origin is dict:
+        return [(hint.__args__[1], key) for key in list(value)[:1]]
+    if hasattr(hint, "_fields"):
+        return [(one, index) for index, one in enumerate(get_type_hints(hint).values())]
+    return (
+        [(one, name) for name, one in get_type_hints(hint).items()] if dataclasses.is_dataclass(hint) else []
+    )
 
 
 def put(document: Any, path: Path, value: Any) -> Any:
