@@ -12,10 +12,14 @@ from typing import Any, Dict, Optional, Tuple, Union
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from tracebin.errors import TracebinError
-from tracebin.server import problems
+from tracebin.bundle.codec import INT_MAX
+from tracebin.errors import RunNotFound, TracebinError
+from tracebin.server import problems, tables
+from tracebin.server.api import store
+from tracebin.server.store import find_run
 
 pages = Blueprint("pages", __name__)
 
@@ -63,25 +67,45 @@ def runs() -> str:
 @pages.get("/runs/<run_id>")
 def overview(run_id: str) -> str:
     """Show a run as a whole."""
+    _need(run_id)
     return render_template("overview.html", page=Page("Overview", "overview", run_id))
 
 
 @pages.get("/runs/<run_id>/traces")
 def traces(run_id: str) -> str:
     """List the traces of a run."""
+    _need(run_id)
     return render_template("traces.html", page=Page("Traces", "traces", run_id))
 
 
 @pages.get("/runs/<run_id>/traces/<int:trace>")
 def trace(run_id: str, trace: int) -> str:
     """Show one trace from source to machine code."""
+    _need(run_id, trace)
     return render_template("trace.html", page=Page(f"Trace {trace}", "traces", run_id, trace))
 
 
 @pages.get("/runs/<run_id>/aborts")
 def aborts(run_id: str) -> str:
     """List the tracings that came to nothing."""
+    _need(run_id)
     return render_template("aborts.html", page=Page("Aborts", "aborts", run_id))
+
+
+def _need(run_id: str, trace: Optional[int] = None) -> None:
+    """Refuse what isn't there with the page itself: its script would only learn it a request later.
+
+    Raises:
+        RunNotFound: there is no such run, or no such trace in it.
+    """
+    with store().database.reading() as session:
+        run = find_run(session, run_id)
+        if trace is not None and not _has_trace(session, run.pk, trace):
+            raise RunNotFound(f"there is no trace {trace} in this run")
+
+
+def _has_trace(session: Session, run: int, trace: int) -> bool:
+    return trace <= INT_MAX and session.get(tables.Trace, (run, trace)) is not None
 
 
 @pages.app_errorhandler(404)
@@ -90,7 +114,7 @@ def aborts(run_id: str) -> str:
 def refuse_http(error: HTTPException) -> ResponseReturnValue:
     """Answer in the asker's own form: a page for a person, a problem document for a program."""
     document = problems.of_http(error)
-    return _error_page(document) if _wants_page() else problems.respond(document)
+    return _error_page(document) if _wants_page() else problems.answer_http(error)
 
 
 @pages.errorhandler(TracebinError)

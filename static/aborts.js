@@ -32,18 +32,8 @@ export async function mount(place) {
 const wasted = (aborts) => aborts.reduce((sum, abort) => sum + abort.duration_ns, 0);
 
 function heading(total, aborts) {
-  const later = aborts.filter((abort) => abort.later !== null).length;
-  return element(
-    "header",
-    {},
-    element("h1", {}, "Aborts"),
-    element(
-      "p",
-      { class: "soft" },
-      `${format.counted(total, "tracing")} came to nothing and took ${format.duration(wasted(aborts))}; ` +
-        `of ${format.count(later)} the place was compiled later.`,
-    ),
-  );
+  const sum = `${format.counted(total, "tracing")} came to nothing and took ${format.duration(wasted(aborts))}.`;
+  return element("header", {}, element("h1", {}, "Aborts"), element("p", { class: "soft" }, sum));
 }
 
 function reasonSection({ reason, aborts }, run) {
@@ -75,16 +65,20 @@ function placeEntry(aborts, run) {
       verdict(aborts.at(-1), run),
     ),
     first && element("p", { class: "code first" }, python(first.source)),
-    aborts.length === 1 ? attempt(abort) : aborts.map(foldedAttempt),
+    aborts.length === 1 ? attempt(abort) : aborts.map((each, i) => foldedAttempt(each, i, run)),
   );
 }
 
 const attempt = (abort) => [element("dl", { class: "facts" }, facts(abort)), pathDetails(abort)];
 
 // Filled when it is opened: one place can have been tried a thousand times.
-function foldedAttempt(abort, i) {
+function foldedAttempt(abort, i, run) {
   const text = `${i + 1}. took ${format.duration(abort.duration_ns)}, at ${format.duration(abort.start_ns)}`;
-  const details = element("details", { class: "attempt" }, element("summary", {}, text));
+  const details = element(
+    "details",
+    { class: "attempt" },
+    element("summary", {}, text, " ", verdict(abort, run)),
+  );
   const open = () =>
     details.open && details.childElementCount === 1 && details.append(...attempt(abort).filter(Boolean));
   details.addEventListener("toggle", open);

@@ -21,6 +21,9 @@ export function placeText(path, line) {
   return element("span", { class: "code soft", title: path }, format.place(path, line));
 }
 
+/** The time in a trace's machine code; no sample in it says little, so that isn't written as 0. */
+export const traceTime = ({ samples, time_ns: time }) => (samples > 0 ? format.duration(time) : "–");
+
 /** A table cell with a number and the bar of its part of the whole behind it. */
 export function barCell(text, part) {
   const cell = element("td", { class: "number barred" }, text);

@@ -4,7 +4,7 @@ import { bundleUrl, fetchOverview, pageUrl } from "./api.js";
 import { deletion } from "./deletion.js";
 import { element, fill } from "./element.js";
 import * as format from "./format.js";
-import { barCell, known, placeText, traceLink } from "./links.js";
+import { barCell, known, placeText, traceLink, traceTime } from "./links.js";
 import { outputSection } from "./output.js";
 import { reasonMeaning, reasonTitle } from "./reasons.js";
 import { timeFigure } from "./time-bar.js";
@@ -155,7 +155,7 @@ function tracesSection(view) {
       element("td", { class: "wide code" }, traceLink(view.id, each)),
       element("td", {}, placeText(each.path, each.line)),
       element("td", {}, each.kind),
-      barCell(format.duration(each.time_ns), each.time_ns / most),
+      barCell(traceTime(each), each.time_ns / most),
       element("td", { class: "number" }, known(each.runs, format.count)),
     );
   const heads = [["Trace"], ["Place"], ["Kind"], ["Time", "number"], ["Runs", "number"]];

@@ -21,16 +21,7 @@ const offsetOfUrl = () =>
 async function showRuns(list, offset) {
   const { total, runs } = await fetchRuns(PAGE, offset);
   if (total === 0) {
-    fill(
-      list,
-      element(
-        "p",
-        { class: "soft" },
-        "No run is stored here yet. Record one with ",
-        element("code", {}, "tracebin run prog.py"),
-        " and drop its bundle above.",
-      ),
-    );
+    fill(list, element("p", { class: "soft" }, "No run is stored here yet."));
     return;
   }
   fill(list, runTable(runs), pager(offset, total));

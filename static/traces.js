@@ -4,7 +4,7 @@ import { fetchTraces, traceUrl } from "./api.js";
 import { element, fill } from "./element.js";
 import * as format from "./format.js";
 import { keyMap } from "./keys.js";
-import { barCell, known, placeText, traceLink } from "./links.js";
+import { barCell, known, placeText, traceLink, traceTime } from "./links.js";
 import { countBy, firstOrder, hasTerm, matcher, sortTraces, toggleTerm } from "./query.js";
 
 // Rows put into the document at a time; more follow when the last comes into sight.
@@ -238,7 +238,7 @@ class TracesPage {
       element("td", { class: "wide code" }, traceLink(this.run, trace), this.notes(trace)),
       element("td", {}, placeText(trace.path, trace.line)),
       element("td", {}, this.kind(trace)),
-      barCell(trace.samples > 0 ? format.duration(trace.time_ns) : "–", trace.time_ns / this.most),
+      barCell(traceTime(trace), trace.time_ns / this.most),
       number(known(trace.runs, format.count)),
       number(format.count(trace.ops)),
       number(format.count(trace.guards)),

@@ -30,6 +30,7 @@ export function uploadPlace({ uploaded }) {
       "Drop a bundle here, or ",
       element("label", { class: "button", for: "bundle" }, "choose a file"),
       ".",
+      element("span", { class: "soft" }, "  ", element("code", {}, "tracebin run prog.py"), " records one."),
     ),
     state,
   );

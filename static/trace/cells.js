@@ -104,7 +104,10 @@ function point(row) {
   const { offset, name, argument: meaning } = row.point;
   return [
     gutter(offset, "offset in the bytecode"),
-    body(name, meaning !== null && element("span", { class: "soft" }, `  ${meaning}`)),
+    body(
+      name ?? element("span", { class: "unknown" }, "bytecode not known"),
+      meaning !== null && element("span", { class: "soft" }, `  ${meaning}`),
+    ),
   ];
 }
 

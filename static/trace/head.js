@@ -41,7 +41,8 @@ export function traceHead(view, run) {
   );
 }
 
-const samples = ({ samples: many, time_ns: time }) => `${format.count(many)}, ${format.duration(time)}`;
+const samples = ({ samples: many, time_ns: time }) =>
+  many > 0 ? `${format.count(many)}, ${format.duration(time)}` : "none";
 
 function machineCode({ size_bytes: size, asm }) {
   const text = known(size, format.bytes);

@@ -118,7 +118,8 @@ function pushSegment(rows, view, path, i, levels) {
     });
   }
   for (const point of segment.points) {
-    if (levels.has("bytecode") && point.name !== null) rows.push({ type: "point", level, segment: i, point });
+    if (levels.has("bytecode") && point.offset !== null)
+      rows.push({ type: "point", level, segment: i, point });
     if (levels.has("resops") || levels.has("code")) pushOps(rows, point, level, i, levels);
   }
 }
