@@ -111,6 +111,8 @@ class Tally:
     # --- one element ------------------------------------------------------------
 
     def _add_run(self, run: Run) -> None:
+        if run.duration_ns < 0:
+            raise MalformedBundle("a duration below 0", where="run")
         self._run = run
         self._wall = WallTime(run.duration_ns)
 

@@ -34,7 +34,7 @@ STATE_STYLES = {
     "blackhole": "red",
     "tracing": "magenta",
     "gc": "cyan",
-    "native": "blue",
+    "native": "bright_blue",
     "unknown": "dim",
 }
 
@@ -77,6 +77,10 @@ def _report(findings: Findings, page: Page) -> None:
     page.line(Piece(command(run), "bold"), hang=2)
     pypy = visible(f"PyPy {run.pypy.version} (Python {run.pypy.python})")
     _labelled(page, "run", Piece(f"{duration(run.duration_ns)}, {ending(run.exit)}, {pypy}"))
+    if any(problem.kind == "cut" for problem in findings.problems):
+        _labelled(
+            page, "cut short", Piece("what stood after the break is missing in all that follows", "yellow")
+        )
     _labelled(page, "time", *_shares(findings))
     _labelled(page, "traces", Piece(_trace_counts(findings)))
     _labelled(page, "aborts", Piece(_abort_counts(findings)))

@@ -15,7 +15,7 @@ KIND_STYLES = {
     "guard": "yellow",
     "call": "red",
     "allocation": "magenta",
-    "memory": "blue",
+    "memory": "bright_blue",
     "arithmetic": "green",
     "control": "bold cyan",
     "other": "dim",

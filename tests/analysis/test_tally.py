@@ -323,7 +323,8 @@ def test_lists_of_a_later_version_are_passed_over(make):
     assert tally.result().counts["functions"] == 2
 
 
-POINTS_NOWHERE = [
+MAKES_NO_SENSE = [
+    (lambda m: {"run": m.run(-1)}, "duration below 0"),
     (lambda m: {"functions": [m.function(file=7)]}, "no file 7"),
     (lambda m: {"traces": [m.trace(function=9)]}, "no function 9"),
     (lambda m: {"aborts": [m.abort(function=9)]}, "no function 9"),
@@ -346,8 +347,8 @@ def sampled(make, row, *, thread=0, times=(1,)):
     return {"stacks": [make.stacks(row)], "samples": [make.samples(*rows, thread=thread)]}
 
 
-@pytest.mark.parametrize(("lists", "words"), POINTS_NOWHERE, ids=[words for _, words in POINTS_NOWHERE])
-def test_an_element_that_points_nowhere_is_refused_in_a_sentence(make, lists, words):
+@pytest.mark.parametrize(("lists", "words"), MAKES_NO_SENSE, ids=[words for _, words in MAKES_NO_SENSE])
+def test_an_element_that_makes_no_sense_is_refused_in_a_sentence(make, lists, words):
     with pytest.raises(MalformedBundle, match=words):
         make.findings(**lists(make))
 

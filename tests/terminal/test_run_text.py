@@ -68,6 +68,12 @@ def test_the_first_problem_stands_in_the_report_and_all_in_the_page(make, printe
     assert "  Samples were lost. (12 times)\n" in text
 
 
+def test_a_bundle_that_was_cut_does_not_pass_for_whole(make, printed):
+    warning = "  cut short what stood after the break is missing in all that follows\n"
+    assert warning in printed(report, make.findings(problems=[Problem("cut", "It was cut.")]))
+    assert warning not in printed(report, make.findings(problems=[Problem("lost", "Lost.")]))
+
+
 def test_a_signal_is_said(make, printed):
     assert "killed by signal 9" in printed(report, make.findings(run=make.run(exit=Exit(signal=9))))
 
