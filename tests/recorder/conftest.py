@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import shlex
@@ -10,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tracebin.recorder.functions import Functions, KnownCode
+from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.sources import Files
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 KEEP_BYTES = 1000
@@ -70,3 +76,41 @@ def fifo(tmp_path: Path) -> Path:
     """Make a named pipe, for processes to tell each other where they are."""
     os.mkfifo(tmp_path / "fifo")
     return tmp_path / "fifo"
+
+
+class ReadLog:
+    """One log read, with the functions and files it names."""
+
+    def __init__(self, data: bytes, known: list[KnownCode], stages: tuple[str, ...], cwd: str) -> None:
+        self.files = Files(cwd, "/usr/lib/pypy")
+        self.functions = Functions(self.files)
+        self.functions.learn(known)
+        self.log = JitLog(self.functions, keep_stages=stages)
+        self.log.read(io.BytesIO(data))
+
+    def stage(self, trace: int, name: str = "optimised") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(dict(self.log.traces[trace].stages)[name])
+        return found
+
+
+@pytest.fixture(scope="session")
+def read_log() -> Callable[..., ReadLog]:
+    """Give a reader of logs, written as text or bytes."""
+
+    def read(
+        log: str | bytes,
+        known: list[KnownCode] | None = None,
+        stages: tuple[str, ...] = ("optimised",),
+        cwd: str = "/nowhere",
+    ) -> ReadLog:
+        data = log.encode("utf-8", "surrogateescape") if isinstance(log, str) else log
+        return ReadLog(data, known or [], stages, cwd)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def golden_data() -> Callable[[str], bytes]:
+    """Give the bytes of a file under tests/golden, such as ``pypy3.9-7.3.11/run.log.gz``."""
+    folder = Path(__file__).resolve().parents[1] / "golden"
+    return lambda name: gzip.decompress((folder / name).read_bytes())
