@@ -52,8 +52,8 @@ class GuardRef:
 class TraceRow:
     """One trace in a list; ``ops`` and ``guards`` count those of the optimised stage.
 
-    ``time_ns`` is the time of the samples taken in its machine code; collections
-    it set off are part of that.
+    ``samples`` and ``time_ns`` are those in its machine code, without collections and
+    the tracing of its bridges.
     """
 
     id: int

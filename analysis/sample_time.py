@@ -55,6 +55,7 @@ class StackTimes:
         self._samples: List[int] = []
         self._interpreted_ns: List[int] = []
         self._jitted_ns: List[int] = []
+        self._jitted_samples: List[int] = []
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -81,7 +82,7 @@ class StackTimes:
         self._state.extend(chunk.state)
         self._trace.extend(chunk.trace)
         zeros = [0] * len(chunk.parent)
-        for column in (self._ns, self._samples, self._interpreted_ns, self._jitted_ns):
+        for column in (self._ns, self._samples, self._interpreted_ns, self._jitted_ns, self._jitted_samples):
             column.extend(zeros)
 
     def states_of(self, rows: Iterable[int]) -> Iterator[int]:
@@ -91,20 +92,28 @@ class StackTimes:
     def add_samples(self, stretches: Stretches, busy: Iterable[bool]) -> None:
         """Give each sample's row its time; ``busy`` says which samples fell into tracing or gc."""
         ns, samples, state = self._ns, self._samples, self._state
-        parts = {INTERPRETED: self._interpreted_ns, JITTED: self._jitted_ns}
         for start, end, row, is_busy in zip(stretches.starts, stretches.ends, stretches.rows, busy):
             ns[row] += end - start
             samples[row] += 1
-            if not is_busy and state[row] in parts:
-                parts[state[row]][row] += end - start
+            if is_busy:
+                continue
+            if state[row] == JITTED:
+                self._jitted_ns[row] += end - start
+                self._jitted_samples[row] += 1
+            elif state[row] == INTERPRETED:
+                self._interpreted_ns[row] += end - start
 
     def by_trace(self) -> Dict[int, Tuple[int, int]]:
-        """Add up samples and time of the rows in each trace's machine code."""
+        """Add up samples and time in the machine code of each trace.
+
+        While PyPy traces a bridge, the stack still shows the trace it leaves: what
+        fell into tracing or a collection isn't time in machine code.
+        """
         sums: Dict[int, Tuple[int, int]] = {}
         for row, trace in enumerate(self._trace):
-            if trace >= 0 and self._samples[row] and self._state[row] == JITTED:
+            if trace >= 0 and self._jitted_samples[row]:
                 samples, ns = sums.get(trace, (0, 0))
-                sums[trace] = (samples + self._samples[row], ns + self._ns[row])
+                sums[trace] = (samples + self._jitted_samples[row], ns + self._jitted_ns[row])
         return sums
 
     def by_function(self) -> Dict[int, FunctionTime]:

@@ -149,6 +149,21 @@ def test_the_shares_always_add_up_to_the_run(make, duration, gc, tracing, sample
     assert min(shares(findings).values()) >= 0
 
 
+@given(
+    busy=st.lists(INTERVAL, max_size=6),
+    samples=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 5)), max_size=12),
+)
+def test_the_time_in_traces_is_the_jitted_time_of_functions(make, busy, samples):
+    findings = make.findings(
+        traces=[make.trace(start_ns=start, end_ns=start + length) for start, length in [(0, 0), *busy]],
+        stacks=[make.stacks(*((-1, 0, state, 0) for state in STATES))],
+        samples=[make.samples(*sorted(samples))],
+    )
+    function, traces = findings.functions[0], findings.traces
+    assert sum(row.time_ns for row in traces) == function.jitted_ns
+    assert function.interpreted_ns + function.jitted_ns <= function.self_ns == function.total_ns
+
+
 # --- functions and traces -------------------------------------------------------------
 
 
@@ -164,6 +179,17 @@ def test_self_and_total_of_a_call(make, two_frames):
     assert (f.traces, g.traces) == (0, 1)
     (trace,) = findings.traces
     assert (trace.samples, trace.time_ns) == (1, 300)
+
+
+def test_tracing_a_bridge_is_no_time_of_the_trace_it_leaves(make, two_frames):
+    findings = make.findings(
+        traces=[make.trace(start_ns=0, end_ns=0), make.trace(kind="bridge", start_ns=150, end_ns=250)],
+        stacks=[two_frames],
+        samples=[make.samples((100, 2), (200, 2), (300, 2))],
+    )
+    loop, _ = findings.traces
+    assert (loop.samples, loop.time_ns) == (2, 200)
+    assert nonzero(findings) == {"jitted": 200, "tracing": 100, "unknown": 700}
 
 
 def test_a_function_that_calls_itself_counts_once_per_stack(make):
