@@ -83,8 +83,9 @@ class SessionChild:
         """Give the program a signal; all that came to us came to us alone."""
         if arrived.sender == os.getpid() or arrived.number == signal.SIGWINCH:
             return
-        to_group = arrived.by_kernel and arrived.number == signal.SIGHUP
-        send(-self.pid if to_group else self.pid, arrived.number)
+        if not (arrived.number == signal.SIGHUP and _terminal_is_gone()):
+            # A terminal that is gone makes us close ours, and that hangs up all who are on it.
+            send(self.pid, arrived.number)
 
     def stopped(self, number: int) -> None:
         """Give the terminal back, stop as the whole of our group would have, and take it again."""
@@ -141,20 +142,31 @@ class _Keyboard:
 
     def take(self) -> None:
         """Set the terminal raw if it is ours to set: a background job may not."""
-        if not self._raw and not self._hung_up and _is_in_front():
+        if self._hung_up:
+            return
+        if _terminal_is_gone():
+            self._hang_up()
+        elif not self._raw and _is_in_front():
             # Not TCSAFLUSH: what was typed ahead is for the program.
             tty.setraw(_INPUT, termios.TCSANOW)
             self._raw = True
         self._watch()
 
     def give_back(self) -> None:
-        if self._raw and not self._hung_up:
+        if self._raw and not self._hung_up and not _terminal_is_gone():
             termios.tcsetattr(_INPUT, termios.TCSADRAIN, self._settings)
         self._raw = False
         self._watch()
 
     def close(self) -> None:
         self.give_back()
+        if not self._hung_up:
+            os.close(self._to)
+
+    def _hang_up(self) -> None:
+        self._hung_up = True
+        self._keys = b""
+        self._watch()
         os.close(self._to)
 
     def _watch(self) -> None:
@@ -172,14 +184,15 @@ class _Keyboard:
             self._keys = os.read(_INPUT, 1024)
         except OSError:
             self._keys = b""
-        # The terminal is gone; the kernel tells the program with a SIGHUP through us.
-        self._hung_up = not self._keys
+        if not self._keys:
+            self._hang_up()
+            return
         self._tell_our_group()
         self._write()
 
     def _write(self) -> None:
         try:
-            self._keys = self._keys[os.write(self._to, self._keys) :] if self._keys else b""
+            self._keys = self._keys[os.write(self._to, self._keys) :]
         except BlockingIOError:
             pass
         except OSError:
@@ -199,33 +212,43 @@ class _Keyboard:
 
 
 def _is_in_front() -> bool:
+    return not _terminal_is_gone() and os.tcgetpgrp(_INPUT) == os.getpgrp()
+
+
+def _terminal_is_gone() -> bool:
+    """Tell whether stdin is no controlling terminal, or one that was hung up."""
     try:
-        return os.tcgetpgrp(_INPUT) == os.getpgrp()
+        os.tcgetpgrp(_INPUT)
     except OSError:
-        # Not the controlling terminal, or hung up.
-        return False
+        return True
+    return False
 
 
 def _lead(command: Command, terminal: PseudoTerminal, queue: SignalQueue, report: int) -> NoReturn:
-    launcher = os.getppid()
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         _close_what_is_ours({report, terminal.slave, *(fd for fd in (command.stdout, command.stderr) if fd)})
         os.setsid()
         fcntl.ioctl(terminal.slave, termios.TIOCSCTTY, 0)
-        _watch_program(command, terminal.slave, queue, report)
-        if os.getppid() != launcher:
-            # It was killed, and could not do this itself.
-            termios.tcsetattr(_INPUT, termios.TCSANOW, terminal.settings)
+        _watch_program(command, terminal, queue, report)
     finally:
         os._exit(0)
 
 
-def _watch_program(command: Command, slave: int, queue: SignalQueue, report: int) -> None:
+def _watch_program(command: Command, terminal: PseudoTerminal, queue: SignalQueue, report: int) -> None:
+    slave = terminal.slave
+
     def before_exec() -> None:
         os.setpgid(0, 0)
         os.tcsetpgrp(slave, os.getpid())
         queue.restore_in_child()
+
+    def on_hang_up(number: int, frame: object) -> None:
+        # The real terminal is gone, or the launcher was killed.  The kernel tells
+        # only the leader, who tells the others.
+        send(-pid, signal.SIGHUP)
+        send(-pid, signal.SIGCONT)
+        _put_right(terminal)
 
     started_ns = time.monotonic_ns()
     try:
@@ -233,6 +256,8 @@ def _watch_program(command: Command, slave: int, queue: SignalQueue, report: int
     except ProgramNotStarted as error:
         _tell(report, {"refused": str(error)})
         return
+    signal.signal(signal.SIGHUP, on_hang_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     _tell(report, {"pid": pid, "started_ns": started_ns})
     change: Optional[Change] = None
     while not isinstance(change, Ended):
@@ -241,6 +266,15 @@ def _watch_program(command: Command, slave: int, queue: SignalQueue, report: int
             _step_in_front(slave)
         if change:
             _tell(report, _message_of(change))
+
+
+def _put_right(terminal: PseudoTerminal) -> None:
+    """Do for a launcher that was killed what it could not do any more."""
+    try:
+        termios.tcsetattr(_INPUT, termios.TCSANOW, terminal.settings)
+    except termios.error:
+        # Gone.
+        return
 
 
 def _step_in_front(slave: int) -> None:
