@@ -1,0 +1,101 @@
+"""Name the programs that are measured, and fetch them.
+
+They are pyperformance's benchmarks, run as plain programs: ``standin/pyperf.py``
+takes pyperf's place.  They are fetched with pip into .cache/bench the first time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Tuple
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache" / "bench"
+SITE = CACHE / "site"
+STANDIN = ROOT / "bench" / "standin"
+BENCHMARKS = SITE / "pyperformance" / "data-files" / "benchmarks"
+# Pinned: a number is worth nothing once the program under it has changed.
+PACKAGES = ("pyperformance==1.11.0", "sympy==1.14.0", "mpmath==1.4.1")
+LONG_S = 5.0
+SHORT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A benchmark, and how often its body runs."""
+
+    name: str
+    folder: str
+    loops: int
+    args: Tuple[str, ...] = ()
+
+    @property
+    def words(self) -> List[str]:
+        """Give what PyPy is started with."""
+        return [str(BENCHMARKS / self.folder / "run_benchmark.py"), *self.args]
+
+    def environment(self, loops: int = 0) -> Dict[str, str]:
+        """Give the environment to run in; ``loops`` other than 0 takes the place of the usual number."""
+        path = os.pathsep.join([str(STANDIN), str(SITE)])
+        return {**os.environ, "PYTHONPATH": path, "BENCH_LOOPS": str(loops or self.loops)}
+
+
+# Loops so that each takes 5 to 9 s of CPU on a Xeon of 2023 (docs/performance.md).
+LONG = (
+    Program("chaos", "bm_chaos", 550),
+    Program("deltablue", "bm_deltablue", 5500),
+    Program("go", "bm_go", 16),
+    Program("hexiom", "bm_hexiom", 1600),
+    Program("nbody", "bm_nbody", 500),
+    Program("pyflate", "bm_pyflate", 26),
+    Program("raytrace", "bm_raytrace", 270),
+    Program("richards", "bm_richards", 2600),
+    Program("sympy_expand", "bm_sympy", 2, ("expand",)),
+    Program("telco", "bm_telco", 320),
+)
+# Under a second: start-up and warm-up are all there is.
+SHORT = (
+    Program("chaos-short", "bm_chaos", 10),
+    Program("deltablue-short", "bm_deltablue", 20),
+    Program("float-short", "bm_float", 10),
+    Program("hexiom-short", "bm_hexiom", 20),
+    Program("json-short", "bm_json_dumps", 8),
+    Program("richards-short", "bm_richards", 50),
+)
+# About 10 s, and the JIT is busy all the time.
+JIT_HEAVY = Program("sympy_sum", "bm_sympy", 2, ("sum",))
+
+
+def chosen(names: str) -> List[Program]:
+    """Give the programs of a list of names, or end with a sentence."""
+    known = {program.name: program for program in (*LONG, *SHORT, JIT_HEAVY)}
+    wanted = [name for name in names.split(",") if name]
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise SystemExit(f"no program is called {unknown[0]}; there are {', '.join(known)}")
+    return [known[name] for name in wanted]
+
+
+def fetch() -> None:
+    """Install what the programs need, once."""
+    stamp = CACHE / "installed"
+    if stamp.exists() and stamp.read_text() == " ".join(PACKAGES):
+        return
+    CACHE.mkdir(parents=True, exist_ok=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
+    # Our own Python fetches for PyPy's: 3.9 is the oldest that can be recorded.
+    where = ["--target", str(SITE), "--upgrade", "--no-deps", "--only-binary=:all:", "--python-version=3.9"]
+    subprocess.run([*pip, *where, *PACKAGES], check=True)
+    stamp.write_text(" ".join(PACKAGES))
+
+
+def warm_up(python: str, programs: Iterable[Program]) -> None:
+    """Run each once, so that every .pyc file is written before anything is measured."""
+    for program in programs:
+        command = [python, *program.words]
+        environment = program.environment(loops=1)
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
