@@ -62,7 +62,7 @@ lint: $(ALL) $(NODE) ## ruff over the Python code, biome over the rest
 
 types: $(ALL) ## mypy, strict
 	mypy
-	mypy $(wildcard tools/*.py examples/*.py bench/*.py)
+	mypy --explicit-package-bases $(wildcard tools/*.py examples/*.py bench/*.py)
 
 imports: $(ALL) ## the contracts between the parts
 	lint-imports --no-logo

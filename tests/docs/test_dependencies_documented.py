@@ -34,13 +34,23 @@ def declared() -> dict[str, set[str]]:
         python[f"With the extra `{extra}`"] = names(requirements)
     package = json.loads((ROOT / "package.json").read_text())
     npm = {**package.get("dependencies", {}), **package.get("devDependencies", {})}
-    return {**python, "From npm": set(npm), "From Debian": debian_packages(), "On PyPy": on_pypy()}
+    return {
+        **python,
+        "From npm": set(npm),
+        "From Debian": debian_packages(),
+        "On PyPy": on_pypy(),
+        "For the benchmarks": of_benchmarks(),
+    }
 
 
 def debian_packages() -> set[str]:
     need = (ROOT / "tools" / "need.sh").read_text()
     body = need.partition("packages_for() {")[2].partition("}")[0]
     return set(re.findall(r"\) echo ([a-z0-9-]+) ;;", body))
+
+
+def of_benchmarks() -> set[str]:
+    return set(re.findall(r'"([a-z0-9-]+)==[0-9.]+"', (ROOT / "bench" / "programs.py").read_text()))
 
 
 def on_pypy() -> set[str]:
