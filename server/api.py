@@ -10,6 +10,7 @@ from typing import Any, Dict, Optional
 from flask import Blueprint, Response, current_app, request, send_file
 
 from tracebin.analysis.trace_view import TraceView
+from tracebin.bundle.compression import MAX_MEMBERS
 from tracebin.server import answers, queries, schemas
 from tracebin.server.endpoints import Endpoints, to_text
 from tracebin.server.openapi import document
@@ -138,7 +139,7 @@ def show_file(run_id: str, index: int) -> answers.File:
 @endpoints.add("GET", "/limits", refusals=())
 def show_limits() -> Dict[str, int]:
     """Say what the server takes, by the name a refusal gives as its reason."""
-    return store().config.limits()
+    return {**store().config.limits(), "compressed_members": MAX_MEMBERS}
 
 
 @endpoints.add("GET", "/openapi.json", refusals=())

@@ -55,11 +55,16 @@ def secure(response: Response) -> Response:
 
 def check_host(hosts: Tuple[str, ...]) -> None:
     """Refuse a foreign Host header: with one, a site could rebind its name to this server (DNS rebinding)."""
-    host = _without_port(request.environ.get("HTTP_HOST", "").lower())
+    host = _without_port(_host())
     if not any(host == name or (name.startswith(".") and host.endswith(name)) for name in hosts):
         raise Refused(
             "untrusted_host", f"this server doesn't answer to {host[:80]!r}: see TRACEBIN_TRUSTED_HOSTS"
         )
+
+
+def _host() -> str:
+    host: str = request.environ.get("HTTP_HOST", "")
+    return host.lower()
 
 
 def _without_port(host: str) -> str:
@@ -81,9 +86,6 @@ def check_origin() -> None:
     if site is not None:
         good = site in ("same-origin", "none")
     else:
-        good = (
-            origin is None
-            or origin.partition("://")[2].lower() == request.environ.get("HTTP_HOST", "").lower()
-        )
+        good = origin is None or origin.partition("://")[2].lower() == _host()
     if not good:
         raise Refused("cross_site", "another site's page may not change anything here")

@@ -93,7 +93,6 @@ def of_error(error: errors.TracebinError) -> Dict[str, Any]:
         str(error),
         reason=getattr(error, "reason", None),
         limit=getattr(error, "limit", None),
-        got=getattr(error, "got", None),
         where=getattr(error, "where", None),
     )
 

@@ -86,7 +86,6 @@ class RefusalSchema(Schema):
     detail = fields.String(required=True)
     reason = fields.String(required=True)
     limit = fields.Integer()
-    got = fields.Integer()
     where = fields.String()
 
 

@@ -26,6 +26,7 @@ from tracebin.server.problems import PROBLEM_TYPE, of_error, problem
 
 # Bodies a little over the limit are read to their end: a client that writes before it reads sees our answer.
 _MARGIN_BYTES = 16 << 20
+_MAX_PORT = 65_535
 _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
@@ -63,10 +64,12 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ConfigurationError: the address is taken, or not this machine's.
     """
+    if not 0 <= port <= _MAX_PORT:
+        raise ConfigurationError(f"can't listen on port {port}: ports go from 0 to {_MAX_PORT}")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except (OSError, OverflowError) as fault:
+    except OSError as fault:
         raise ConfigurationError(f"can't listen on {host} port {port}: {fault}") from None
 
 

@@ -168,7 +168,7 @@ def test_files(get: Any) -> None:
 
 
 def test_limits(client: FlaskClient, config: Any) -> None:
-    assert client.get("/api/v1/limits").get_json() == config.limits()
+    assert client.get("/api/v1/limits").get_json() == {**config.limits(), "compressed_members": 64}
 
 
 def test_health(client: FlaskClient) -> None:
