@@ -194,8 +194,11 @@ class Findings:
 
 
 def hottest_functions(rows: List[FunctionRow], top: int) -> List[FunctionRow]:
-    """Pick the sampled functions with the most time of their own, ties by total time and id."""
-    sampled = [row for row in rows if row.total_samples]
+    """Pick the sampled functions with the most time of their own, ties by total time and id.
+
+    The recorder's own are left out.
+    """
+    sampled = [row for row in rows if row.total_samples and row.origin != "recorder"]
     return sorted(sampled, key=lambda row: (-row.self_ns, -row.total_ns, row.id))[:top]
 
 

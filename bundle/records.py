@@ -27,7 +27,7 @@ STATES = ("interpreted", "jitted", "blackhole", "tracing", "gc", "native")
 GC_KINDS = ("minor", "major step", "major")
 TRACE_KINDS = ("loop", "entry bridge", "bridge")
 STAGES = ("traced", "optimised", "assembled")
-ORIGINS = ("program", "site", "stdlib", "builtin", "generated")
+ORIGINS = ("program", "site", "stdlib", "builtin", "generated", "recorder")
 
 
 @dataclass(frozen=True)

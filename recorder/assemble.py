@@ -208,6 +208,9 @@ class Assembly:
             found.append(
                 Problem("no-names", "The sampler didn't get to name the functions: samples have none.")
             )
+        if known.notes.other_threads and len(samples.threads()) < 2:
+            text = "The program had other threads at a time; this PyPy's sampler sees the main thread alone."
+            found.append(Problem("threads-not-sampled", text, known.notes.other_threads))
         if samples.empty:
             found.append(
                 Problem("empty-samples", "Samples without any Python frame were left out.", samples.empty)

@@ -66,6 +66,7 @@ class Notes:
     codes: List[KnownCode] = field(default_factory=list)
     sampling: Dict[str, Any] = field(default_factory=dict)
     threads: Dict[int, str] = field(default_factory=dict)
+    other_threads: int = 0
     code_memory: Optional[CodeMemory] = None
     faults: List[str] = field(default_factory=list)
     is_ended: bool = False
@@ -174,7 +175,7 @@ def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
     elif kind in ("sampling", "sampled"):
         notes.sampling.update(frame[1])
     elif kind == "threads":
-        notes.threads = dict(frame[1])
+        notes.threads, notes.other_threads = dict(frame[1]), frame[2]
     elif kind == "memory":
         notes.code_memory = CodeMemory(*frame[1])
     elif kind == "fault":

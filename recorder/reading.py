@@ -91,7 +91,10 @@ class _ProcessReading:
         self._raw = raw
         self._notes = notes
         self._pid = notes.notes.pid
-        self.files = Files(launch.cwd, str(notes.notes.about["stdlib"]), keep_text=launch.keep_source)
+        about = notes.notes.about
+        self.files = Files(
+            launch.cwd, str(about["stdlib"]), agent=str(about["agent"]), keep_text=launch.keep_source
+        )
         self.functions = Functions(self.files)
         self._log = JitLog(self.functions, keep_stages=KEPT_STAGES[launch.stages])
         self._path: Path = raw.path(self._pid, "log")

@@ -18,11 +18,13 @@ class Files:
     """The files of a bundle, numbered as they are met.
 
     ``cwd`` is where the program started: relative names in code objects are
-    relative to it.  ``stdlib`` is the interpreter's own library folder.
+    relative to it.  ``stdlib`` is the interpreter's own library folder, ``agent`` the
+    recorder's part in the program.
     """
 
-    def __init__(self, cwd: str, stdlib: str, *, keep_text: bool = True) -> None:
+    def __init__(self, cwd: str, stdlib: str, *, agent: str = "", keep_text: bool = True) -> None:
         self._cwd = cwd
+        self._agent = agent
         self._stdlib = stdlib
         self._keep_text = keep_text
         self._ids: Dict[str, int] = {}
@@ -60,6 +62,8 @@ class Files:
         return os.path.normpath(os.path.join(self._cwd, path))
 
     def _origin(self, path: str, full: str) -> str:
+        if path == self._agent:
+            return "recorder"
         if path.startswith("<builtin>"):
             return "builtin"
         if path.startswith("<") or not path:

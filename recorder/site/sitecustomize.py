@@ -49,6 +49,7 @@ class _Agent:
     SYNC_EVERY_NS = 500_000_000
 
     def __init__(self, settings: Dict[str, Any], file: str) -> None:
+        import _thread
         import marshal
         import os
         import time
@@ -58,6 +59,8 @@ class _Agent:
         self.dumps = marshal.dumps
         self.write = os.write
         self.now = time.perf_counter_ns
+        self.count_threads = _thread._count
+        self.most_threads = 0
         self.getpid = os.getpid
         self.pid = os.getpid()
         self.folder = settings["folder"]
@@ -136,6 +139,7 @@ class _Agent:
         try:
             if self.getpid() == self.pid:
                 self.note_codes(info.operations)
+                self.most_threads = max(self.most_threads, self.count_threads())
                 if self.now() - self.last_sync > self.SYNC_EVERY_NS:
                     self.sync()
         except Exception as fault:
@@ -191,7 +195,7 @@ class _Agent:
         try:
             pypyjit.set_compile_hook(None)
             self.stop_sampling()
-            self.note("threads", self.threads())
+            self.note("threads", self.threads(), max(self.most_threads, self.count_threads()))
             self.note("memory", pypyjit.get_stats_asmmemmgr())
             self.sync()
             for text in self.faults:
