@@ -1,6 +1,6 @@
 // A trace from Python source to machine code: the path in order, inlined calls nested, four levels in one flow.
 
-import { fetchTrace, traceUrl } from "./api.js";
+import { fetchOverview, fetchTrace, traceUrl } from "./api.js";
 import { element, fill } from "./element.js";
 import * as format from "./format.js";
 import { keyMap } from "./keys.js";
@@ -22,15 +22,15 @@ const ROW_HEIGHT = 20;
 export async function mount(place) {
   const { run, trace } = place.dataset;
   const stage = new URLSearchParams(location.search).get("stage");
-  const view = await fetchTrace(run, trace, stage);
+  const [view, { time }] = await Promise.all([fetchTrace(run, trace, stage), fetchOverview(run)]);
   document.title = `${view.title}, ${view.kind} ${view.id} · tracebin`;
   document.body.classList.add("full-height");
-  new TracePage(place, view, run).start();
+  new TracePage(place, view, run, time.duration_ns).start();
 }
 
 /** The page's state and what happens to it; rows, text and marks are made in trace/. */
 class TracePage {
-  constructor(place, view, run) {
+  constructor(place, view, run, duration) {
     this.view = view;
     this.run = run;
     this.path = pathOf(view);
@@ -41,12 +41,14 @@ class TracePage {
     this.openFails = new Set();
     this.rows = [];
     this.cursor = 0;
+    // Where the cursor was when the find box was entered: a longer text is looked for from there again.
+    this.findFrom = 0;
     this.target = null;
     this.hits = [];
-    this.build(place);
+    this.build(place, duration);
   }
 
-  build(place) {
+  build(place, duration) {
     this.pane = element("div", {
       class: "pane",
       role: "treegrid",
@@ -71,7 +73,7 @@ class TracePage {
       element("div", { class: "path-frame" }, this.chain, this.pane),
       this.outline.element,
     );
-    fill(place, traceHead(this.view, this.run), this.tools.element, stage, this.help);
+    fill(place, traceHead(this.view, this.run, duration), this.tools.element, stage, this.help);
   }
 
   start() {
@@ -91,6 +93,9 @@ class TracePage {
       fails: () => this.change({ fails: !this.state.fails }),
       stage: (stage) => location.assign(`${traceUrl(this.run, this.view.id)}?stage=${stage}`),
       find: (text) => this.find(text),
+      enterFind: () => {
+        this.findFrom = this.cursor;
+      },
       step: (forward) => this.step(forward),
       leaveFind: () => this.pane.focus(),
       help: () => this.help.showModal(),
@@ -294,13 +299,15 @@ class TracePage {
     this.hitSet = new Set(this.hits);
     for (const row of this.pane.querySelectorAll(".row"))
       row.classList.toggle("hit", this.isHit(Number(row.dataset.at)));
-    if (move && this.hits.length > 0 && !this.isHit(this.cursor)) this.step(true);
+    const hit = nextHit(this.hits, this.findFrom - 1, true);
+    if (move && hit !== null) this.moveTo(hit);
     this.showHits(text);
   }
 
   step(forward) {
     const hit = nextHit(this.hits, this.cursor, forward);
     if (hit !== null) this.moveTo(hit);
+    this.findFrom = this.cursor;
     this.showHits(this.tools.field.value);
   }
 

@@ -1,6 +1,6 @@
 // All traces of a run: a table to sort, filter and walk through by keyboard.
 
-import { fetchTraces, traceUrl } from "./api.js";
+import { fetchOverview, fetchTraces, traceUrl } from "./api.js";
 import { element, fill } from "./element.js";
 import * as format from "./format.js";
 import { keyMap } from "./keys.js";
@@ -26,12 +26,14 @@ const COLUMNS = [
 
 /** Show the table of the run that the place names. */
 export async function mount(place) {
-  const traces = await fetchTraces(place.dataset.run);
-  new TracesPage(place, traces).start();
+  const { run } = place.dataset;
+  const [traces, { time }] = await Promise.all([fetchTraces(run), fetchOverview(run)]);
+  new TracesPage(place, traces, time.duration_ns).start();
 }
 
 class TracesPage {
-  constructor(place, traces) {
+  constructor(place, traces, duration) {
+    this.duration = duration;
     this.run = place.dataset.run;
     this.traces = traces;
     this.rows = [];
@@ -238,7 +240,7 @@ class TracesPage {
       element("td", { class: "wide code" }, traceLink(this.run, trace), this.notes(trace)),
       element("td", {}, placeText(trace.path, trace.line)),
       element("td", {}, this.kind(trace)),
-      barCell(traceTime(trace), trace.time_ns / this.most),
+      this.timeCell(trace),
       number(known(trace.runs, format.count)),
       number(format.count(trace.ops)),
       number(format.count(trace.guards)),
@@ -248,6 +250,16 @@ class TracesPage {
       number(format.duration(trace.start_ns)),
     );
     return row;
+  }
+
+  timeCell(trace) {
+    const cell = barCell(traceTime(trace), trace.time_ns / this.most);
+    const part = format.share(trace.time_ns / Math.max(1, this.duration));
+    cell.title =
+      trace.samples > 0
+        ? `${part} of the run, ${format.counted(trace.samples, "sample")}`
+        : "no sample fell into it";
+    return cell;
   }
 
   notes(trace) {

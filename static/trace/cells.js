@@ -21,6 +21,7 @@ export function rowDrawer(context) {
       { class: `row row-${row.type}`, role: "row", "aria-level": row.level + 1 },
       cells,
     );
+    if (row.folded !== undefined) made.setAttribute("aria-expanded", String(!row.folded));
     made.style.setProperty("--level", row.level);
     return made;
   };

@@ -5,10 +5,10 @@ import { element } from "../element.js";
 import * as format from "../format.js";
 import { known } from "../links.js";
 
-/** Make the head of a TraceView. */
-export function traceHead(view, run) {
+/** Make the head of a TraceView; `duration` is the run's, in nanoseconds. */
+export function traceHead(view, run, duration) {
   const facts = [
-    ["Samples", samples(view)],
+    ["Samples", samples(view, duration)],
     ["Runs", known(view.runs, format.count)],
     ["Ops", `${format.count(view.ops)}, ${format.counted(view.guards, "guard")}`],
     ["Machine code", machineCode(view)],
@@ -41,8 +41,11 @@ export function traceHead(view, run) {
   );
 }
 
-const samples = ({ samples: many, time_ns: time }) =>
-  many > 0 ? `${format.count(many)}, ${format.duration(time)}` : "none";
+function samples({ samples: many, time_ns: time }, duration) {
+  if (many === 0) return "none";
+  const part = duration > 0 ? `  ${format.share(time / duration)} of the run` : "";
+  return [`${format.count(many)}, ${format.duration(time)}`, element("span", { class: "soft" }, part)];
+}
 
 function machineCode({ size_bytes: size, asm }) {
   const text = known(size, format.bytes);

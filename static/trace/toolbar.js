@@ -8,7 +8,8 @@ const NAMES = { source: "Source", bytecode: "Bytecode", resops: "Resops", code: 
 const STAGES = { traced: "as traced", optimised: "optimised", assembled: "as assembled" };
 
 /**
- * Make the toolbar; `actions` are level(name), foldAll(on), fails(), stage(name), find(text), step(forward).
+ * Make the toolbar; `actions` are level(name), foldAll(on), fails(), stage(name), enterFind(), find(text),
+ * step(forward), leaveFind(), help().
  *
  * Returns {element, field, show(state), showHits(text)}.
  */
@@ -90,6 +91,7 @@ function findField(actions) {
     placeholder: "Find in this trace  ( / )",
     "aria-label": "Find in this trace",
     oninput: () => actions.find(field.value),
+    onfocus: actions.enterFind,
     onkeydown: (event) => {
       if (event.key === "Enter") actions.step(!event.shiftKey);
       else if (event.key === "Escape") actions.leaveFind();

@@ -1,4 +1,4 @@
-"""A server process with a bundle that has one of everything, and Debian's Chromium to look at it."""
+"""A server process with a bundle that has one of everything, and the machine's Chromium to look at it."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ INSTRUCTIONS_PER_OP = 5
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any], chromium: str) -> dict[str, Any]:
     quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
     flags = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
-    return {**browser_type_launch_args, "executable_path": "/usr/bin/chromium", "args": flags}
+    return {**browser_type_launch_args, "executable_path": chromium, "args": flags}
 
 
 @pytest.fixture(scope="session")
