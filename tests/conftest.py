@@ -10,6 +10,9 @@ from typing import Callable, Iterator
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+# As in tools/need.sh.
+PYPY_NAMES = ("pypy3", "pypy")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Set by pytest itself while a test runs.
 NOT_OURS = {"PYTEST_CURRENT_TEST"}
 
@@ -41,9 +44,19 @@ def checkout() -> Path:
 @pytest.fixture(scope="session")
 def pypy() -> str:
     """The PyPy that programs are recorded with; without one the test fails, it isn't skipped."""
-    found = os.environ.get("TRACEBIN_PYPY") or shutil.which("pypy3") or shutil.which("pypy")
+    return os.environ.get("TRACEBIN_PYPY") or first_of("pypy", PYPY_NAMES)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser of the browser tests; without one they fail."""
+    return first_of("chromium", CHROMIUM_NAMES)
+
+
+def first_of(tool: str, names: tuple[str, ...]) -> str:
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        pytest.fail("no PyPy: tools/need.sh pypy installs one or says what to do")
+        pytest.fail(f"no {tool}: tools/need.sh {tool} installs one or says what to do")
     return found
 
 
