@@ -56,13 +56,13 @@ def test_a_recorded_program_is_seen_from_its_source_to_its_machine_code(page: Pa
     page.locator("tbody tr a").first.click()
     page.locator(".row").first.wait_for()
     page.keyboard.press("4")
-    source = page.locator(".row-line .source")
-    expect(source.filter(has_text="total += step_of(number)").first).to_be_attached()
-    expect(page.locator(".row-point").first).to_be_attached()
     expect(page.locator(".row-code").first).to_be_attached()
     page.keyboard.press("/")
-    page.keyboard.type("step_of /")
-    expect(page.locator(".row-call", has_text="step_of").first).to_be_attached()
+    page.keyboard.type("total +=")
+    expect(page.locator(".row-line.cursor")).to_contain_text("total += step_of(number)")
+    expect(page.locator(".row-point").first).to_be_attached()
+    page.get_by_label("Find in this trace").fill("step_of /")
+    expect(page.locator(".row-call.cursor")).to_contain_text("step_of")
 
 
 def test_a_guard_with_a_bridge_leads_there_and_back(page: Page, recording: Path) -> None:
