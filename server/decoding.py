@@ -2,22 +2,25 @@
 
 msgspec reads a column of numbers some five times as fast as the standard library,
 but takes integers of any size and tells of faults in its own words.  So it reads
-only lines without a number of 19 digits or more, and what it refuses goes to the
+only lines without a bare number of 19 digits or more, and what it refuses goes to the
 bundle's own codec, whose verdict counts.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import msgspec
 
 from tracebin.bundle.codec import decode_line
 
-# 2**63 has 19 digits: a line with no run of 19 has no integer that needs more than 64 bits.
+# 2**63 has 19 digits.  In texts long numbers are common (constants of resops), and harmless: a number stands
+# behind a bracket, comma, colon, sign or blank, a text's digits mostly behind a quote.
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG_NUMBER = b"0" * 19
+_LONG = b"0" * 19
+_LONG_NUMBER = re.compile(rb"(?:\A|[\[,:\-\s])0{19}")
 
 
 def decode(cls: Any, line: bytes) -> Any:
@@ -26,12 +29,17 @@ def decode(cls: Any, line: bytes) -> Any:
     Raises:
         MalformedBundle: the line is no JSON, or not of that type.
     """
-    if _LONG_NUMBER not in line.translate(_DIGITS):
+    if not _may_pass_64_bits(line):
         try:
             return _decoder(cls).decode(line)
         except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
             pass
     return decode_line(cls, line)
+
+
+def _may_pass_64_bits(line: bytes) -> bool:
+    digits = line.translate(_DIGITS)
+    return _LONG in digits and _LONG_NUMBER.search(digits) is not None
 
 
 @functools.cache

@@ -55,6 +55,7 @@ def test_delete_with_a_bad_token(
     response = client.delete(f"/api/v1/runs/{stored['id']}", headers=headers)
     assert response.status_code == status
     assert response.mimetype == "application/problem+json"
+    assert response.get_json()["reason"] == ("token_missing" if status == 401 else "token-refused")
     assert (status == 401) == ("WWW-Authenticate" in response.headers)
     assert client.get(f"/api/v1/runs/{stored['id']}").status_code == 200
 

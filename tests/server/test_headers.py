@@ -49,7 +49,7 @@ def test_every_route_and_method(app: Flask, client: FlaskClient, stored: dict[st
 )
 def test_what_is_not_there(client: FlaskClient, path: str) -> None:
     response = client.get(path)
-    assert response.status_code == 404
+    assert (response.status_code, response.get_json()["reason"]) == (404, "no_such_page")
     assert_secure(response)
 
 
