@@ -143,10 +143,10 @@ def parse_inputs(line: str) -> List[str]:
 def driver_of(text: str) -> str:
     """Name the jit driver of a merge point that is no Python code.
 
-    The log has no driver names, only each driver's own text: its words up to
-    the first bracket or digit name it well enough ("re RegularSearch at 5 [...]").
+    The log has no driver names, only each driver's own text, which begins with one:
+    ``re RegularSearch at 5 [...]``, ``update_set: list <...>``, ``(min: no get_printable_location)``.
     """
-    words = re.split(r"[\[\d(]", text, maxsplit=1)[0].split()
+    words = re.split(r"[\[(<:]| \d", text.lstrip("("), maxsplit=1)[0].split()
     if words and words[-1] == "at":
         words.pop()
     return " ".join(words[:3]) or text[:40]
