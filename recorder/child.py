@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Union
 
 from tracebin.errors import ProgramNotStarted
+from tracebin.recorder.canary import Canary
 from tracebin.recorder.signal_queue import Arrived, SignalQueue, stop_this_process
 
 # A terminal sends these to its whole foreground group: the program has its own.
@@ -65,9 +66,18 @@ class DirectChild:
     """The program as our own child, in our process group and session."""
 
     def __init__(self, command: Command, queue: SignalQueue) -> None:
+        self._canary = Canary(queue)
         self.started_ns = time.monotonic_ns()
-        self.pid = spawn(command, queue.restore_in_child)
+        try:
+            self.pid = spawn(command, queue.restore_in_child)
+        except BaseException:
+            self._canary.close()
+            raise
         self._watched_by_a_shell = _has_terminal()
+
+    def look_again_ms(self) -> Optional[int]:
+        """Say when to look without an event: never."""
+        return None
 
     def changes(self) -> List[Change]:
         """Return what has become of the program since the last time, without waiting."""
@@ -76,13 +86,18 @@ class DirectChild:
 
     def pass_on(self, arrived: Arrived) -> None:
         """Give the program a signal that only we have got."""
-        if not (arrived.by_kernel and arrived.number in FROM_TERMINAL):
+        from_terminal = arrived.by_kernel and arrived.number in FROM_TERMINAL
+        if not from_terminal and (arrived.by_kernel or not self._canary.has_got(arrived.number)):
             send(self.pid, arrived.number)
 
     def stopped(self, number: int) -> None:
         """Stop too where a shell may be waiting to see that; elsewhere nobody would continue us."""
         if self._watched_by_a_shell:
             stop_this_process(number, group=False)
+
+    def close(self) -> None:
+        """Let go of what served only while the program lived."""
+        self._canary.close()
 
 
 def spawn(command: Command, before_exec: Callable[[], None]) -> int:

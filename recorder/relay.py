@@ -227,7 +227,7 @@ def leave_behind(pumps: List[Pump], mask: AbstractSet[int]) -> None:
 def _serve_alone(pumps: List[Pump], mask: AbstractSet[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    _close_all_but({fd for pump in pumps for fd in (pump.source, pump.outlet.fd)})
+    close_all_but({fd for pump in pumps for fd in (pump.source, pump.outlet.fd)})
     loop = Loop(pumps)
     for pump in pumps:
         pump.allowance, pump.keeper = None, Keeper(0)
@@ -235,7 +235,7 @@ def _serve_alone(pumps: List[Pump], mask: AbstractSet[int]) -> None:
         loop.step()
 
 
-def _close_all_but(kept: AbstractSet[int]) -> None:
+def close_all_but(kept: AbstractSet[int]) -> None:
     """Hold nothing open that others may wait to see closed."""
     for fd in map(int, os.listdir("/proc/self/fd")):
         if fd not in kept:

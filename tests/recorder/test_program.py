@@ -275,6 +275,31 @@ def test_a_signal_to_us_alone_reaches_the_program_once(launched: Any, python: Co
     assert process.returncode == 3
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 10, 18, 34])
+def test_a_signal_to_our_whole_group_reaches_the_program_once(
+    launched: Any, python: Command, number: int
+) -> None:
+    process = launched.start(*python(TRAPS), stdout=-1, start_new_session=True)
+    process.stdout.readline()
+    for _ in range(3):
+        os.killpg(process.pid, number)
+        assert process.stdout.readline().decode().strip() == signal.Signals(number).name
+    # We take signals one by one: had one been passed on, it would stand before this.
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[0] == b"SIGTERM\n"
+
+
+def test_a_signal_to_us_alone_after_one_to_the_group_is_passed_on(launched: Any, python: Command) -> None:
+    process = launched.start(*python(TRAPS), stdout=-1, start_new_session=True)
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGUSR1)
+    assert process.stdout.readline() == b"SIGUSR1\n"
+    process.send_signal(signal.SIGUSR2)
+    assert process.stdout.readline() == b"SIGUSR2\n"
+    process.terminate()
+    assert process.communicate(timeout=60)[0] == b"SIGTERM\n"
+
+
 def test_sigterm_ends_a_program_that_does_not_catch_it_and_not_us(launched: Any) -> None:
     process = launched.start("sh", "-c", "echo up; exec sleep 600", stdout=-1)
     process.stdout.readline()
