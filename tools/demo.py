@@ -99,8 +99,8 @@ def wait_until_up(server: subprocess.Popen[bytes], address: str) -> None:
 
 
 def upload(bundle: Path, address: str) -> str:
-    """Send the bundle; ``tracebin upload`` prints the run's address and nothing else."""
-    command = [TRACEBIN, "upload", str(bundle), "--server", address]
+    """Send the bundle; ``tracebin upload`` prints the run's address alone on its standard output."""
+    command = [TRACEBIN, "upload", "--quiet", str(bundle), "--server", address]
     answer = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if answer.returncode:
         fail("The bundle could not be uploaded; what tracebin said stands above.")
