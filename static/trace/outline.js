@@ -90,7 +90,7 @@ function paint(pen, colour, bins, height, marked) {
   bins.forEach((bin, i) => {
     const left = (bin.depth / deepest) * (WIDTH - 22);
     pen.fillStyle = colour.bar;
-    pen.fillRect(left, i * step, WIDTH - 14 - left, Math.max(1, step));
+    pen.fillRect(left, i * step, WIDTH - 14 - left, Math.max(1, step) + 0.5);
     pen.fillStyle = colour.guard;
     pen.fillRect(
       left,
