@@ -24,7 +24,11 @@ FROM_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal
 
 @dataclass(frozen=True)
 class Usage:
-    """What the program and the children it waited for used, as the kernel counts it."""
+    """What the program and the children it waited for used, as the kernel counts it.
+
+    ``max_rss_bytes`` is never below our own size at the start: Linux carries the
+    mark of the process that forked over the exec.
+    """
 
     user_s: float
     system_s: float
