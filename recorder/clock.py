@@ -16,7 +16,7 @@ class Clock:
     """
 
     def __init__(self, marks: List[Tuple[int, int]], origin_ns: int, end: Tuple[int, int]) -> None:
-        points = sorted(set(marks))
+        points = sorted(dict(marks).items())
         if len(points) == 1 and end[0] > points[0][0]:
             points.append(end)
         self._origin_ns = origin_ns

@@ -11,6 +11,8 @@ import re
 from typing import Dict, List, Optional, Tuple
 
 _DUMP = re.compile(r"CODE_DUMP @([0-9a-f]+) \+(-?\d+)  ?([0-9A-Fa-f]*)")
+# PyPy's biggest traces have some megabytes; a damaged log may name any number.
+_MAX_BLOCK_BYTES = 1 << 28
 _FIELD = re.compile(r"\s+(gc table|function|jump target|resops|failures|end): (0x[0-9a-f]+)")
 
 
@@ -65,11 +67,17 @@ class CodeBlocks:
                 self.backend = line[8:]
 
     def announce(self, lines: List[str]) -> Optional[CodeBlock]:
-        """Take the lines of one ``jit-backend-addr`` section, and give the new block."""
+        """Take the lines of one ``jit-backend-addr`` section, and give the new block.
+
+        Raises:
+            ValueError: the block would be bigger than any machine code is.
+        """
         fields = {match[1]: int(match[2], 16) for match in map(_FIELD.fullmatch, lines) if match}
         if "gc table" not in fields or fields.get("end", 0) < fields["gc table"]:
             return None
         address, end = fields["gc table"], fields["end"]
+        if end - address > _MAX_BLOCK_BYTES:
+            raise ValueError(f"machine code of {end - address} bytes")
         entry = fields.get("function", fields.get("jump target", address))
         block = CodeBlock(address, entry, fields.get("resops", entry), fields.get("failures", end), end)
         self._insert(block)

@@ -16,7 +16,7 @@ from tracebin.recorder.resops import Place
 from tracebin.recorder.sources import Files
 
 # Frozen into PyPy; it runs the script and is at the root of every stack.
-START_UP_FILE = "app_main.py"
+START_UP_FILE = "<builtin>/app_main.py"
 
 Key = Tuple[str, str, int]
 
@@ -74,19 +74,17 @@ class Functions:
 
     def is_in(self, function: int, file: str) -> bool:
         """Say whether a function's code is in ``file``."""
-        return self._rows[function][1] == file
+        return _as_logged(self._rows[function][1]) == _as_logged(file)
 
     def is_in_start_up(self, function: int) -> bool:
         """Say whether a function is PyPy's own start-up code, below every program's stack."""
-        return self._rows[function][1].endswith(START_UP_FILE)
+        return self._rows[function][1] == START_UP_FILE
 
     def _id(self, key: Key, number: int, code: Optional[KnownCode], file: str) -> int:
         known = self._ids.get((key, number))
         if known is None:
             known = self._ids[key, number] = len(self._rows)
-            path = code.file if code else file
-            self._files.number(path)
-            self._rows.append((key[0], path, key[2], code))
+            self._rows.append((key[0], code.file if code else file, key[2], code))
         return known
 
     def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
@@ -105,14 +103,19 @@ class Functions:
         code = code or next(iter(self._known.get(_key(name, file, line), [])), None)
         bytecode = self._bytecodes[id(code)] if code else None
         self.undecoded += code is not None and bytecode is None
-        number = self._files.number(file)
+        # The agent has the name as it is, the log the one without commas.
+        number = self._files.number(code.file if code else file)
         qualname = (code.qualname if code else None) or self._files.qualname(number, name, line)
         return Function(number, name, qualname, line, bytecode)
 
 
 def _key(name: str, file: str, line: int) -> Key:
     # The log writes a comma in a merge point's text as a dot (rpython/jit/metainterp/logger.py).
-    return name.replace(",", "."), file.replace(",", "."), line
+    return _as_logged(name), _as_logged(file), line
+
+
+def _as_logged(text: str) -> str:
+    return text.replace(",", ".")
 
 
 def _bytecode(marshalled: bytes) -> Optional[List[Bytecode]]:

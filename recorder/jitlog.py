@@ -58,6 +58,7 @@ _ENTRY = re.compile(r"entry (-?\d+):(\d+)")
 _TOKEN = re.compile(r"TargetToken\((\d+)\):(\d+)")
 _BRIDGE = re.compile(r"bridge (\d+):(\d+)")
 _GUARD_DESCR = re.compile(r"<Guard(0x[0-9a-f]+)>")
+_MAX_PROBLEMS = 50
 _ABORT = "~~~ ABORTING TRACING "
 
 
@@ -226,7 +227,7 @@ class JitLog:
                 handler(section)
             except (ValueError, IndexError, KeyError) as fault:
                 # A line of a form we don't know: PyPy's log is a log, and changes.
-                self.problems[f"{section.name}: {type(fault).__name__}: {str(fault)[:80]}"] += 1
+                self._puzzled(f"{section.name}: {type(fault).__name__}: {str(fault)[:80]}")
         elif not section.name.startswith(IGNORED):
             self.unknown[section.name] += 1
 
@@ -364,19 +365,30 @@ class JitLog:
         points: List[MergePoint] = []
         for line in lines:
             if "(" in line and not line.startswith(("#", "[")):
-                point = parse_merge_point(line)
-                if point is None:
-                    ops.append(parse_op(line))
-                else:
-                    at = self._at(point[2])
-                    points.append(
-                        MergePoint(len(ops), point[0], point[1], at.function, at.offset, at.line, at.text)
-                    )
+                self._take_op(line, ops, points)
             elif line.startswith("["):
                 inputs = inputs or parse_inputs(line)
             elif line and not line.startswith("#") and END_OF_TRACE not in line:
-                self.problems[f"a line in a trace: {line[:60]}"] += 1
+                self._puzzled(f"a line in a trace: {line[:60]}")
         return inputs, ops, points
+
+    def _take_op(self, line: str, ops: List[Op], points: List[MergePoint]) -> None:
+        try:
+            point = parse_merge_point(line)
+            if point is None:
+                ops.append(parse_op(line))
+                return
+        except ValueError:
+            # The trace without it is worth more than no trace.
+            self._puzzled(f"a line in a trace: {line[:60]}")
+            return
+        at = self._at(point[2])
+        points.append(MergePoint(len(ops), point[0], point[1], at.function, at.offset, at.line, at.text))
+
+    def _puzzled(self, text: str) -> None:
+        # Of a log that is damaged all over, some examples do.
+        known = text in self.problems or len(self.problems) < _MAX_PROBLEMS
+        self.problems[text if known else "more of the like"] += 1
 
     # --- what is said about traces later --------------------------------------
 
@@ -422,7 +434,10 @@ class JitLog:
         self.collections.append(Collection(kind, section.start, section.stop, before, after))
 
     def _on_sync(self, section: Section) -> None:
-        self.sync.append((section.start, int(section.lines[0])))
+        time_ns = int(section.lines[0])
+        if not 0 <= time_ns < 1 << 63:
+            raise ValueError("a time out of range")
+        self.sync.append((section.start, time_ns))
 
 
 class _CountQueues:

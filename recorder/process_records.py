@@ -222,7 +222,8 @@ def log_problems(log: JitLog, notes: Notes, pid: int) -> Iterator[Problem]:
         )
     if log.cut_sections:
         yield Problem("log-cut", "The JIT's log ends in the middle of a section.", log.cut_sections, where)
-    if not log.has_counts:
+    # Without a trace PyPy writes no counts, however well the program ended.
+    if log.traces and not log.has_counts:
         yield Problem(
             "no-counts",
             "The program didn't end in the usual way, so PyPy wrote no run counts: they are not known.",

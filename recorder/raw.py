@@ -25,6 +25,9 @@ from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
 from tracebin.errors import MalformedBundle, RecordingUnreadable
 from tracebin.recorder.functions import KnownCode
 
+# What marshal says to bytes that aren't its own, on CPython and PyPy: a size that is none may be any size.
+_NO_FRAME = (EOFError, ValueError, TypeError, MemoryError, OverflowError, SystemError)
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -149,10 +152,13 @@ class NotesReader:
         while True:
             try:
                 frame = marshal.load(stream)
-                _take(self.notes, frame)
-            except (EOFError, ValueError, TypeError, LookupError):
+            except _NO_FRAME:
                 break  # the agent is still writing it, or never got to its end
             whole = stream.tell()
+            try:
+                _take(self.notes, frame)
+            except (ValueError, TypeError, LookupError):
+                self.notes.faults.append("a note of a form this tracebin doesn't know")
         self._read_bytes += whole
         return self.notes.codes[known:]
 
@@ -171,7 +177,7 @@ def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
         (name, file, line, qualname), marshalled = frame[1:]
         notes.codes.append(KnownCode(name, file, line, qualname, marshalled))
     elif kind == "start":
-        notes.about = frame[1]
+        notes.about = dict(frame[1])
     elif kind in ("sampling", "sampled"):
         notes.sampling.update(frame[1])
     elif kind == "threads":
@@ -179,6 +185,6 @@ def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
     elif kind == "memory":
         notes.code_memory = CodeMemory(*frame[1])
     elif kind == "fault":
-        notes.faults.append(frame[1])
+        notes.faults.append(str(frame[1]))
     elif kind == "end":
         notes.is_ended = True

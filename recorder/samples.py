@@ -6,6 +6,7 @@ and 8.0.1 (version 7, a time at the end of each sample).  Little endian, 64-bit 
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass, field
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -16,6 +17,8 @@ TIMED_VERSION = 7
 
 _WORD = struct.Struct("<q")
 _TWO_WORDS = struct.Struct("<qq")
+# A name or a file may have colons of its own.
+_PYTHON_NAME = re.compile(r"py:(.*?):(-?\d{1,9}):(.*)", re.DOTALL)
 # No real stack is deeper: PyPy stops at its recursion limit, the sampler at 1,000 frames or so.
 _MAX_WORDS = 1 << 16
 
@@ -146,10 +149,8 @@ class _Reader:
 
 def _code_name(text: str) -> Optional[CodeName]:
     """Read ``py:NAME:LINE:FILE``; native symbols and others are left out."""
-    parts = text.split(":", 3)
-    if len(parts) < 4 or parts[0] != "py":
-        return None
-    return CodeName(parts[1], int(parts[2]), parts[3])
+    match = _PYTHON_NAME.fullmatch(text)
+    return CodeName(match[1], int(match[2]), match[3]) if match else None
 
 
 def spread(samples: List[Sample], start_ns: int, stop_ns: int) -> List[int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Callable, Iterator, List, Optional
 
-_MARK = re.compile(r"\[([0-9a-f]+)\] (?:\{(\S+)|(\S+)\})")
+_MARK = re.compile(r"\[([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})")
 BLOCK_BYTES = 1 << 20
 
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import tokenize
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.records import SourceFile
 
@@ -62,12 +62,12 @@ class Files:
         return os.path.normpath(os.path.join(self._cwd, path))
 
     def _origin(self, path: str, full: str) -> str:
-        if path == self._agent:
-            return "recorder"
         if path.startswith("<builtin>"):
             return "builtin"
         if path.startswith("<") or not path:
             return "generated"
+        if path == self._agent:
+            return "recorder"
         if "/site-packages/" in full or "/dist-packages/" in full:
             return "site"
         return "stdlib" if full.startswith(self._stdlib + os.sep) else "program"
@@ -129,14 +129,28 @@ def qualname_in(lines: List[str], name: str, line: int) -> str:
         return name
     indent = _indent(lines[line - 1])
     parts = [name]
-    for text in reversed(lines[: line - 1]):
+    for text in _statements_upwards(lines[: line - 1]):
         depth = _indent(text)
-        if depth < indent and text.strip() and not text.lstrip().startswith("#"):
+        if depth < indent:
             indent = depth
             parts[:0] = _scope(text)
             if indent == 0:
                 break
     return ".".join(parts)
+
+
+def _statements_upwards(lines: List[str]) -> Iterator[str]:
+    """Yield the lines whose indentation counts, last first.
+
+    Left out are blank lines, comments, the closing bracket of a signature of several
+    lines, and what stands in a string of several lines.
+    """
+    in_string = False
+    for text in reversed(lines):
+        if (text.count('"""') + text.count("'''")) % 2:
+            in_string = not in_string
+        if not in_string and text.strip() and text.lstrip()[0] not in "#)]}":
+            yield text
 
 
 def _indent(text: str) -> int:

@@ -31,8 +31,10 @@ class TraceFinder:
 
     def add(self, address: int, since_ns: int, trace: int) -> None:
         """Note that ``trace`` (-1: a helper) lies at ``address`` from then on."""
-        self._times.setdefault(address, []).append(since_ns)
-        self._traces.setdefault(address, []).append(trace)
+        times = self._times.setdefault(address, [])
+        place = bisect.bisect_right(times, since_ns)
+        times.insert(place, since_ns)
+        self._traces.setdefault(address, []).insert(place, trace)
 
     def at(self, address: int, time_ns: int) -> Optional[int]:
         """Give the trace there at that time, -1 for a helper, None if nothing is."""
@@ -77,6 +79,9 @@ class Stacks:
         trace, waiting, is_fixed = -1, False, True
         for kind, value in pairs(stack):
             if kind == _ASSEMBLER:
+                if waiting:
+                    # Another driver's loop, run by the machine code around it.
+                    frames.append((-1, _JITTED, trace))
                 trace, waiting = self._trace(value, time_ns), True
                 is_fixed = is_fixed and not self._finder.is_reused(value)
                 continue

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+
+from tracebin.bundle.records import STATES
+from tracebin.recorder import stacks as module
+from tracebin.recorder.samples import pairs, read_samples
+from tracebin.recorder.stacks import Stacks, TraceFinder
+
+ASSEMBLER = 6
+START_UP = 900
+
+
+def raw(*frames: tuple[int, int]) -> bytes:
+    words = [word for frame in frames for word in frame]
+    return struct.pack(f"<{len(words)}q", *words)
+
+
+@pytest.fixture
+def finder() -> TraceFinder:
+    made = TraceFinder()
+    made.add(0xA0, 100, 7)
+    made.add(0xB0, 100, 8)
+    made.add(0xC0, 0, -1)
+    return made
+
+
+@pytest.fixture
+def stacks(finder: TraceFinder) -> Stacks:
+    return Stacks(lambda value: value if value < 1000 else -1, finder, lambda function: function >= START_UP)
+
+
+def frames(stacks: Stacks, row: int) -> list[Any]:
+    """Walk from a row to the root."""
+    chunks = stacks.chunks()
+    rows = [row for chunk in chunks for row in zip(chunk.parent, chunk.function, chunk.state, chunk.trace)]
+    found = []
+    while row >= 0:
+        parent, function, state, trace = rows[row]
+        assert parent < row
+        found.append((function, STATES[state], trace))
+        row = parent
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        # interpreted alone
+        ([(1, 1), (1, 2)], [(1, "interpreted", -1), (2, "interpreted", -1)]),
+        # a loop with an inlined call, below it the interpreter
+        ([(6, 0xA0), (3, 1), (3, 2), (1, 3)], [(1, "jitted", 7), (2, "jitted", 7), (3, "interpreted", -1)]),
+        # machine code calls the interpreter
+        ([(1, 1), (6, 0xA0), (3, 2)], [(1, "interpreted", -1), (2, "jitted", 7)]),
+        # machine code that calls other machine code, each with its frames
+        ([(6, 0xA0), (3, 1), (6, 0xB0), (3, 2)], [(1, "jitted", 7), (2, "jitted", 8)]),
+        # another driver's loop has no frames: called by the interpreter, by machine code, at the root
+        ([(6, 0xA0), (1, 1)], [(-1, "jitted", 7), (1, "interpreted", -1)]),
+        ([(6, 0xA0), (6, 0xB0), (3, 2)], [(-1, "jitted", 7), (2, "jitted", 8)]),
+        ([(6, 0xA0)], [(-1, "jitted", 7)]),
+        # a helper, and an address nobody knows
+        ([(6, 0xC0), (3, 1)], [(1, "jitted", -1)]),
+        ([(6, 0xD0), (3, 1)], [(1, "jitted", -1)]),
+        # the other states, and a kind there isn't
+        (
+            [(2, 1), (4, 2), (5, 3), (7, 4), (77, 5)],
+            [(1, "blackhole", -1), (2, "tracing", -1), (3, "gc", -1), (4, "native", -1), (5, "native", -1)],
+        ),
+        # a code object whose name never came
+        ([(1, 5000)], [(-1, "interpreted", -1)]),
+        # PyPy's start-up at the root goes, unless it is all there is
+        ([(1, 1), (1, START_UP), (1, START_UP + 1)], [(1, "interpreted", -1)]),
+        ([(1, START_UP), (1, START_UP + 1)], [(START_UP, "interpreted", -1)]),
+        ([(1, START_UP), (1, 1), (1, START_UP)], [(START_UP, "interpreted", -1), (1, "interpreted", -1)]),
+    ],
+)
+def test_a_stack_becomes_frames(stacks: Stacks, stack: Any, expected: Any) -> None:
+    assert frames(stacks, stacks.add(raw(*stack), 200)) == expected
+
+
+def test_a_stack_without_frames_has_no_row(stacks: Stacks) -> None:
+    assert stacks.add(b"", 200) == -1
+    assert stacks.chunks() == []
+
+
+def test_equal_frames_share_their_rows(stacks: Stacks) -> None:
+    first = stacks.add(raw((1, 1), (1, 2)), 200)
+    again = stacks.add(raw((1, 1), (1, 2)), 300)
+    other = stacks.add(raw((1, 3), (1, 2)), 300)
+    assert (first, again, other) == (1, 1, 2)
+    assert [row.parent for row in stacks.chunks()] == [[-1, 0, 0]]
+
+
+def test_an_address_used_again_names_the_trace_of_its_time(finder: TraceFinder, stacks: Stacks) -> None:
+    finder.add(0xA0, 500, 9)
+    stack = raw((6, 0xA0), (3, 1))
+    found = [frames(stacks, stacks.add(stack, time))[0][2] for time in (50, 100, 499, 500, 900)]
+    assert found == [7, 7, 7, 9, 9]
+
+
+def test_a_helper_noted_late_does_not_hide_a_trace(finder: TraceFinder) -> None:
+    finder.add(0xA0, 0, -1)
+    assert [finder.at(0xA0, time) for time in (50, 100, 500)] == [-1, 7, 7]
+
+
+def test_what_belongs_to_no_trace_is_counted(stacks: Stacks) -> None:
+    stacks.add(raw((6, 0xA0), (3, 1)), 200)
+    stacks.add(raw((6, 0xD0), (3, 1)), 200)
+    assert (stacks.in_assembler, stacks.unmatched) == (2, 1)
+
+
+def test_rows_come_in_chunks(stacks: Stacks, monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "CHUNK_ROWS", 2)
+    stacks.add(raw(*((1, number) for number in range(5))), 0)
+    assert [chunk.parent for chunk in stacks.chunks()] == [[-1, 0], [1, 2], [3]]
+
+
+@pytest.mark.parametrize("name", ["pypy3.9-7.3.11", "pypy3.11-7.3.19", "pypy3.11-8.0.1"])
+def test_every_real_machine_code_frame_belongs_to_a_trace(name: str, golden_data: Any, read_log: Any) -> None:
+    log = read_log(golden_data(f"{name}/run.log.gz")).log
+    finder = TraceFinder()
+    for number, draft in enumerate(log.traces):
+        finder.add(draft.block.address, draft.start, number)
+    stacks = Stacks(lambda _: 1, finder, lambda _: False)
+    samples = read_samples(golden_data(f"{name}/samples.prof.gz")).samples
+    entries = sum(kind == ASSEMBLER for sample in samples for kind, _ in pairs(sample.stack))
+    rows = {stacks.add(sample.stack, 0) for sample in samples}
+    assert min(rows) >= 0
+    assert entries > 0
+    assert stacks.unmatched == 0
