@@ -18,7 +18,7 @@ DROP = """async (place, text) => {
 
 def test_a_run_is_listed_and_opens(page: Page, run: str) -> None:
     page.goto("/")
-    row = page.locator("table.runs tbody tr").first
+    row = page.locator("table.runs tbody tr").filter(has=page.locator(f"a[href='/runs/{run}']"))
     expect(row).to_contain_text("prog.py 1000")
     expect(row).to_contain_text("status 0")
     row.get_by_role("link").click()
