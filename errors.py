@@ -70,12 +70,13 @@ class BundleNotWritten(RecorderError):
 
 
 class BundleError(TracebinError):
-    """Base of what can be wrong with a bundle; ``where`` is its place, or None."""
+    """Base of what can be wrong with a bundle; ``message`` says what, ``where`` is its place or None."""
 
     slug = "bundle"
 
     def __init__(self, message: str, *, where: Optional[str] = None) -> None:
         super().__init__(f"{message} (at {where})" if where else message)
+        self.message = message
         self.where = where
 
 

@@ -11,6 +11,7 @@ import base64
 import binascii
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
+from tracebin.bundle.codec import INT_MAX
 from tracebin.bundle.records import (
     CHUNK_ROWS,
     GC_KINDS,
@@ -24,8 +25,10 @@ from tracebin.bundle.records import (
     FileCoverage,
     Function,
     GcChunk,
+    Guard,
     MachineCode,
     Mark,
+    Problem,
     Process,
     Run,
     SampleChunk,
@@ -37,8 +40,6 @@ from tracebin.bundle.records import (
     Trace,
 )
 from tracebin.errors import MalformedBundle
-
-Reference = Tuple[str, int, str]
 
 
 class Checker:
@@ -52,7 +53,6 @@ class Checker:
         self._counts: Dict[str, int] = dict.fromkeys(SECTIONS, 0)
         self._stack_rows = 0
         self._highest: Dict[str, Tuple[int, str]] = {}
-        self._guards: List[Tuple[int, int, str]] = []
         self._op_counts: List[int] = []
         self._where = ""
 
@@ -71,9 +71,6 @@ class Checker:
             rows = self._stack_rows if key == "stacks" else self._counts[key]
             if index >= rows:
                 raise MalformedBundle(f"{key} has {rows} entries, so {index} names none", where=where)
-        for trace, op, where in self._guards:
-            if op >= self._op_counts[trace]:
-                raise MalformedBundle(f"trace {trace} has no op {op} to come from", where=where)
 
     def fail(self, message: str, part: str = "") -> None:
         """Refuse the element at hand."""
@@ -110,9 +107,10 @@ class Checker:
         size = sizes[names[0]]
         self.need(size <= CHUNK_ROWS, f"a chunk of {size} rows; {CHUNK_ROWS} are allowed")
 
-    def ascending(self, deltas: Sequence[int], part: str) -> None:
-        """Check that a delta-coded time never runs back."""
+    def ascending(self, first_ns: int, deltas: Sequence[int], part: str) -> None:
+        """Check that a delta-coded time never runs back, nor past 64 bits."""
         self.need(not deltas or min(deltas) >= 0, "time runs back", part)
+        self.need(first_ns + sum(deltas) <= INT_MAX, "its times add up to more than 64 bits", part)
 
     def at_least(self, column: Sequence[int], least: int, part: str) -> None:
         """Check the smallest number of a column."""
@@ -133,11 +131,11 @@ class Checker:
         """Note how many ops the optimised stage of the next trace has."""
         self._op_counts.append(ops)
 
-    def add_guard(self, trace: int, op: int) -> None:
-        """Note that a bridge comes from op ``op`` of ``trace``."""
-        self.refer("traces", trace, ".parent.trace")
-        self.need(op >= 0, f"there is no op {op}", ".parent.op")
-        self._guards.append((trace, op, self._where + ".parent"))
+    def check_guard(self, guard: Guard) -> None:
+        """Check that the op a bridge comes from is there."""
+        trace, op = guard
+        self.need(0 <= trace < self._counts["traces"], "a bridge's parent comes before it", ".parent.trace")
+        self.need(0 <= op < self._op_counts[trace], f"trace {trace} has no op {op}", ".parent.op")
 
 
 def _run(check: Checker, run: Run) -> None:
@@ -165,6 +163,10 @@ def _base64(check: Checker, text: str, part: str) -> bytes:
 def _process(check: Checker, process: Process) -> None:
     check.refer("processes", process.parent, ".parent")
     check.span(process.start_ns, process.end_ns)
+    memory = process.code_memory
+    if memory is not None:
+        least = min(memory.allocated_bytes, memory.used_bytes)
+        check.need(least >= 0, "a size below 0", ".code_memory")
 
 
 def _thread(check: Checker, thread: Thread) -> None:
@@ -194,8 +196,9 @@ def _trace(check: Checker, trace: Trace) -> None:
     for index, label in enumerate(trace.labels):
         bad = optimised is None or not 0 <= label.op < len(optimised.ops)
         check.need(not bad, f"there is no op {label.op}", f".labels[{index}].op")
+        check.need(label.runs is None or label.runs >= 0, "a count below 0", f".labels[{index}].runs")
     if trace.parent is not None:
-        check.add_guard(trace.parent.trace, trace.parent.op)
+        check.check_guard(trace.parent)
     if trace.asm is not None:
         _machine_code(check, trace.asm)
 
@@ -215,6 +218,7 @@ def _machine_code(check: Checker, asm: MachineCode) -> None:
     for name in ("entry", "body", "failures"):
         offset = getattr(asm, name)
         check.need(0 <= offset <= asm.size, f"{offset} lies outside the code", f".asm.{name}")
+    check.need(asm.patches >= 0, "a count below 0", ".asm.patches")
     if asm.code is not None:
         size = len(_base64(check, asm.code, ".asm.code"))
         check.need(size == asm.size, f"{asm.size} bytes announced, {size} there", ".asm.code")
@@ -227,13 +231,16 @@ def _abort(check: Checker, abort: Abort) -> None:
     check.need(abort.length >= 0, "a length below 0", ".length")
     for index, step in enumerate(abort.path):
         check.refer("functions", step.function, f".path[{index}].function")
+        check.need(step.points >= 0, "a count below 0", f".path[{index}].points")
 
 
 def _gc(check: Checker, chunk: GcChunk) -> None:
     check.refer("processes", chunk.process, ".process")
     check.columns(chunk, ("kind", "start", "duration", "before", "after"))
-    check.ascending(chunk.start, ".start")
+    check.ascending(chunk.first_ns, chunk.start, ".start")
     check.at_least(chunk.duration, 0, ".duration")
+    check.at_least(chunk.before, -1, ".before")
+    check.at_least(chunk.after, -1, ".after")
     check.at_least(chunk.kind, 0, ".kind")
     check.need(not chunk.kind or max(chunk.kind) < len(GC_KINDS), "an unknown kind", ".kind")
 
@@ -253,15 +260,16 @@ def _stacks(check: Checker, chunk: StackChunk) -> None:
 def _samples(check: Checker, chunk: SampleChunk) -> None:
     check.refer("threads", chunk.thread, ".thread")
     check.columns(chunk, ("time", "stack", "memory"))
-    check.ascending(chunk.time, ".time")
+    check.ascending(chunk.first_ns, chunk.time, ".time")
     check.at_least(chunk.stack, 0, ".stack")
     check.refer_column("stacks", chunk.stack, ".stack")
+    check.at_least(chunk.memory, -1, ".memory")
 
 
 def _calls(check: Checker, chunk: CallChunk) -> None:
     check.refer("threads", chunk.thread, ".thread")
     check.columns(chunk, ("start", "duration", "depth", "function"))
-    check.ascending(chunk.start, ".start")
+    check.ascending(chunk.first_ns, chunk.start, ".start")
     check.at_least(chunk.duration, 0, ".duration")
     check.at_least(chunk.depth, 0, ".depth")
     check.refer_column("functions", chunk.function, ".function")
@@ -274,6 +282,10 @@ def _mark(check: Checker, mark: Mark) -> None:
 
 def _coverage(check: Checker, coverage: FileCoverage) -> None:
     check.refer("files", coverage.file, ".file")
+
+
+def _problem(check: Checker, problem: Problem) -> None:
+    check.need(problem.count >= 0, "a count below 0", ".count")
 
 
 _CHECKS: Dict[type, Callable[[Checker, Any], None]] = {
@@ -290,4 +302,5 @@ _CHECKS: Dict[type, Callable[[Checker, Any], None]] = {
     CallChunk: _calls,
     Mark: _mark,
     FileCoverage: _coverage,
+    Problem: _problem,
 }

@@ -6,6 +6,7 @@ says why.  Who wants whole bundles only (the server) looks there.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import zlib
@@ -26,7 +27,10 @@ ZSTD_STEP_BYTES = 1 << 10
 
 
 class Inflated(io.RawIOBase):
-    """The inflated bytes of ``source``; ``broken`` is None or why they end early."""
+    """The inflated bytes of ``source``; ``broken`` is None or why they end early.
+
+    Closing it closes ``source`` too.
+    """
 
     def __init__(self, source: BinaryIO, encoding: str, max_bytes: Optional[int] = None) -> None:
         super().__init__()
@@ -44,6 +48,11 @@ class Inflated(io.RawIOBase):
     def readable(self) -> bool:
         """Say that this stream can be read."""
         return True
+
+    def close(self) -> None:
+        """Close this stream and its source."""
+        self._source.close()
+        super().close()
 
     def readinto(self, buffer: Any) -> int:
         """Fill ``buffer``; 0 at the end or the break."""
@@ -82,10 +91,13 @@ class Inflated(io.RawIOBase):
             self._codec = self._next_codec()
         if at_end:
             return self._break(f"the {self._encoding} data is cut off")
+        before = self._codec.copy() if self._encoding == "gzip" else None
         try:
             return self._step()
         except (zlib.error, _zstd_error()) as fault:
-            return self._break(f"the {self._encoding} data is damaged: {fault}")
+            rest = b"" if before is None else _inflate_to_the_fault(before, self._input)
+            self._break(f"the {self._encoding} data is damaged: {fault}")
+            return rest
 
     def _finish(self, at_end: bool) -> bytes:
         if at_end and not self._members:
@@ -119,6 +131,15 @@ class Inflated(io.RawIOBase):
         if codec.eof:
             self._input, self._codec = codec.unused_data + self._input, None
         return piece
+
+
+def _inflate_to_the_fault(codec: Any, data: bytes) -> bytes:
+    """Give what comes before the fault: a step that fails keeps what it had inflated to itself."""
+    pieces = []
+    with contextlib.suppress(zlib.error):
+        for index in range(len(data)):
+            pieces.append(codec.decompress(data[index : index + 1]))
+    return b"".join(pieces)
 
 
 def _zstd_codec() -> Any:

@@ -10,9 +10,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Protocol, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Generator,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Protocol,
+    Tuple,
+)
 
-from tracebin.bundle.codec import decode_line, parse_json
+from tracebin.bundle.codec import decode_line, encode_line, parse_json
 from tracebin.bundle.compression import READ_BYTES, open_bundle
 from tracebin.bundle.records import FORMAT, SECTIONS, VERSION, Bundle, Problem, Run
 from tracebin.errors import BundleTooLarge, MalformedBundle, UnsupportedVersion
@@ -78,6 +90,7 @@ class BundleReader:
         try:
             yield self._head()
             yield from self._sections()
+            self._check_end()
         except _CutOff as cut:
             yield self._cut_off(cut)
 
@@ -94,11 +107,26 @@ class BundleReader:
         line = self._lines.next()
         start = b'"%s": ' % key.encode()
         if not line.startswith(start):
-            raise MalformedBundle(f"the key {key!r} is not where it belongs", where=self._lines.place)
-        return line[len(start) :].rstrip(b",")
+            raise self._unfit(f"the key {key!r} is not where it belongs")
+        if line.endswith(b","):
+            return line[len(start) : -1]
+        # The run's own line may be the last before a break, and whole.
+        if self._lines.is_open:
+            return line[len(start) :]
+        raise self._unfit("a comma is missing at the end")
 
     def _pair(self, key: str) -> Any:
-        return parse_json(self._value(key))
+        value = self._value(key)
+        try:
+            return parse_json(value)
+        except MalformedBundle as fault:
+            raise self._unfit(fault.message) from None
+
+    def _unfit(self, message: str) -> Exception:
+        """Give the error for the line read last: without its end, it is where the bundle breaks off."""
+        if self._lines.is_open:
+            return _CutOff("in the middle of a line")
+        return MalformedBundle(message, where=self._lines.place)
 
     def _element(self, cls: Any, line: bytes) -> Any:
         self._count += 1
@@ -111,72 +139,94 @@ class BundleReader:
         try:
             return self._decode(cls, line)
         except MalformedBundle as fault:
-            where = f"{self._lines.place}: {fault.where}" if fault.where else self._lines.place
-            message = str(fault).split(" (at ", maxsplit=1)[0]
-            if self._lines.is_last_and_open():
+            if self._lines.is_open:
                 raise _CutOff("in the middle of a line") from None
-            raise MalformedBundle(message, where=where) from None
+            where = f"{self._lines.place}: {fault.where}" if fault.where else self._lines.place
+            raise MalformedBundle(fault.message, where=where) from None
 
     def _sections(self) -> Iterator[Element]:
-        seen: List[str] = []
-        while True:
+        """Read the lists: the known ones in their order, others of a later 1.x between them."""
+        missing, seen, more = list(SECTIONS), set(), True
+        while more:
             line = self._lines.next()
             if line == b"}":
-                break
-            key, is_null, is_last = self._section(line, seen)
+                wanted = f"the list {missing[0]!r} is missing" if missing else "a comma stands before the end"
+                raise self._unfit(wanted)
+            key, is_null, more = self._section(line)
+            if key in seen:
+                raise self._unfit(f"the list {key!r} is there twice")
+            seen.add(key)
+            if key in SECTIONS and key != missing.pop(0):
+                raise self._unfit(f"the list {key!r} is not where it belongs, or one before it is missing")
             if not is_null:
-                yield from self._list(key, is_last)
-        missing = [key for key in SECTIONS if key not in seen]
+                more = yield from self._list(key)
         if missing:
-            raise MalformedBundle(f"the list {missing[0]!r} is missing", where=self._lines.place)
-        self._check_end()
+            raise self._unfit(f"the list {missing[0]!r} is missing")
+        if self._lines.next() != b"}":
+            raise self._unfit("the bundle's last line, '}', was expected")
 
-    def _section(self, line: bytes, seen: List[str]) -> Tuple[str, bool, bool]:
+    def _section(self, line: bytes) -> Tuple[str, bool, bool]:
+        """Give a list's key, whether it is null, and (then) whether more may follow."""
         match = _SECTION.match(line)
         if match is None:
-            if self._lines.is_last_and_open():
-                raise _CutOff("in the middle of a line")
-            raise MalformedBundle("a list's first line was expected", where=self._lines.place)
-        key = match[1].decode()
-        if key in seen:
-            raise MalformedBundle(f"the list {key!r} is there twice", where=self._lines.place)
-        seen.append(key)
-        return key, match[2] == b"null", not match[3]
+            raise self._unfit("a list's first line was expected")
+        key, is_null, comma = match[1].decode(), match[2] == b"null", bool(match[3])
+        if is_null and key in SECTIONS and key != "coverage":
+            raise self._unfit(f"the list {key!r} can't be null")
+        if comma and not is_null:
+            raise self._unfit("a comma stands before the first element")
+        return key, is_null, comma
 
-    def _list(self, key: str, _is_last: bool) -> Iterator[Element]:
+    def _list(self, key: str) -> Generator[Element, None, bool]:
+        """Yield the elements of one list; return whether another list may follow."""
         cls = SECTIONS.get(key)
-        index = 0
+        index, comma = 0, False
         while True:
             line = self._lines.next()
             if line in (b"]", b"],"):
-                return
-            body = line[:-1] if line.endswith(b",") else line
+                break
+            if index and not comma:
+                raise self._unfit("a comma is missing at the end of the line before")
+            comma = line.endswith(b",")
+            body = line[:-1] if comma else line
             if cls is not None:
-                record = self._element(cls, body)
-                if key == "problems":
-                    self._problems = index + 1
-                yield Element(key, index, record, body)
+                yield Element(key, index, self._element(cls, body), body)
             index += 1
+            if key == "problems":
+                self._problems = index
+        if comma:
+            raise self._unfit(f"a comma stands before the end of the list {key!r}")
+        return line == b"],"
 
     def _check_end(self) -> None:
-        rest = self._lines.rest()
-        if rest:
+        if self._lines.rest():
             raise MalformedBundle("there is more after the bundle's end", where=self._lines.place)
-        broken = getattr(self._stream, "broken", None)
-        if broken:
-            raise _CutOff(broken)
+        if self._broken:
+            raise _CutOff(self._broken, is_whole=True)
+
+    @property
+    def _broken(self) -> Optional[str]:
+        """Why a compressed stream ended, if not as it should."""
+        broken: Optional[str] = getattr(self._stream, "broken", None)
+        return broken
 
     def _cut_off(self, cut: _CutOff) -> Element:
-        why = getattr(self._stream, "broken", None) or str(cut)
+        why = self._broken or str(cut)
         if self._strict:
             raise MalformedBundle(f"the bundle is cut off: {why}", where=self._lines.place)
         text = f"The bundle ends early: {why}. All that stands before it is here."
+        if cut.is_whole:
+            text = f"The bundle is here to its end, but its file is damaged: {why}."
         problem = Problem("cut", text, 1, f"{self._lines.place}, byte {self._lines.bytes_read}")
-        return Element("problems", self._problems, problem, b"")
+        return Element("problems", self._problems, problem, encode_line(problem))
 
 
 class _CutOff(Exception):
-    """The bundle ended before its end."""
+    """The bundle ended before its end; ``is_whole`` if only its wrapping did."""
+
+    def __init__(self, why: str, *, is_whole: bool = False) -> None:
+        super().__init__(why)
+        self.is_whole = is_whole
 
 
 class _Lines:
@@ -188,9 +238,10 @@ class _Lines:
         self._buffer = b""
         self._position = 0
         self._ended = False
-        self._open = False
         self.number = 0
         self.bytes_read = 0
+        # Whether the line given last has no end, as the one before a break.
+        self.is_open = False
 
     @property
     def place(self) -> str:
@@ -198,16 +249,26 @@ class _Lines:
 
     def next(self) -> bytes:
         """Give the next line without its end, or raise _CutOff."""
+        self.number += 1
         end = self._buffer.find(b"\n", self._position)
         while end < 0 and not self._ended:
             end = self._fill()
-        self.number += 1
+        self._check_length((len(self._buffer) if end < 0 else end) - self._position)
         if end < 0:
             return self._open_line()
         line = self._buffer[self._position : end]
         self._position = end + 1
         self.bytes_read += len(line) + 1
         return line
+
+    def _check_length(self, size: int) -> None:
+        if self._max_bytes is not None and size > self._max_bytes:
+            raise BundleTooLarge(
+                f"a line is longer than {self._max_bytes} bytes",
+                reason="line_bytes",
+                limit=self._max_bytes,
+                where=self.place,
+            )
 
     def _fill(self) -> int:
         """Read more until a line's end is in the buffer; -1 if the stream ended."""
@@ -222,13 +283,8 @@ class _Lines:
             pieces.append(piece)
             found = b"\n" in piece
             size += len(piece)
-            if not found and self._max_bytes is not None and size > self._max_bytes:
-                raise BundleTooLarge(
-                    f"a line is longer than {self._max_bytes} bytes",
-                    reason="line_bytes",
-                    limit=self._max_bytes,
-                    where=f"line {self.number + 1}",
-                )
+            if not found:
+                self._check_length(size)
         self._buffer, self._position = b"".join(pieces), 0
         return self._buffer.find(b"\n")
 
@@ -238,12 +294,8 @@ class _Lines:
         self.bytes_read += len(line)
         if not line:
             raise _CutOff("it stops after a line")
-        self._open = True
+        self.is_open = True
         return line
-
-    def is_last_and_open(self) -> bool:
-        """Say whether the line given last has no end, as the one before a break."""
-        return self._open
 
     def rest(self) -> bytes:
         """Give what stands after the last line, blanks left out; reads to the stream's end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO, Iterable, List
+from typing import Any, BinaryIO
 
 from tracebin.bundle.codec import encode_line
 from tracebin.bundle.records import FORMAT, SECTIONS, VERSION, Bundle, Run
@@ -62,22 +62,9 @@ class BundleWriter:
 
 
 def write_bundle(out: BinaryIO, bundle: Bundle) -> None:
-    """Write a whole bundle to ``out``."""
+    """Write a whole bundle to ``out``; no coverage and coverage of no file are the same."""
     writer = BundleWriter(out, bundle.run)
     for key in _KEYS:
-        records = getattr(bundle, key)
-        if records is not None:
-            writer.open_section(key)
-            _add_all(writer, key, records)
+        for record in getattr(bundle, key) or ():
+            writer.add(key, record)
     writer.close()
-
-
-def _add_all(writer: BundleWriter, key: str, records: Iterable[Any]) -> None:
-    for record in records:
-        writer.add(key, record)
-
-
-def chunks(rows: List[Any], size: int) -> Iterable[List[Any]]:
-    """Cut ``rows`` into lists of at most ``size``."""
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]

@@ -154,7 +154,7 @@ def test_bomb(app: Any, refused: Any, config: Any) -> None:
 def test_bomb_of_lines(refused: Any, body: bytes, config: Any) -> None:
     # Blank lines aren't one long line: the cap on everything inflated ends it.
     head = body[: body.index(b'"processes"')]
-    lines = (b'{"pid": 1}' * 1000 + b"\n") * 2000
+    lines = (b'{"pid": 1}' * 1000 + b",\n") * 2000
     problem = refused(413, "inflated_bytes", gzip.compress(head + b'"unknown": [\n' + lines), "gzip")
     assert problem["limit"] == config.inflated_bytes
 
