@@ -171,7 +171,7 @@ class TracePage {
   }
 
   remember() {
-    history.replaceState(null, "", writeState(this.state, this.inlined) + location.hash || location.pathname);
+    history.replaceState(null, "", location.pathname + writeState(this.state, this.inlined) + location.hash);
   }
 
   /** Find the row that shows what a row of before showed, or the nearest before it. */

@@ -61,8 +61,9 @@ async function upload(file, state, uploaded) {
       progress: showProgress(file, state, cancelling),
       signal: cancelling.signal,
     });
-    rememberToken(answer.id, answer.delete_token);
+    // Shown first: where the browser's storage is blocked, the token isn't lost.
     showStored(file, state, answer);
+    rememberToken(answer.id, answer.delete_token);
     await uploaded();
   } catch (fault) {
     if (!(fault instanceof Refusal)) throw fault;

@@ -149,6 +149,16 @@ def test_a_link_to_an_op_unfolds_and_switches_on_what_hides_it(page: Page, run: 
     expect(page.locator(".row.target")).to_be_in_viewport()
 
 
+def test_what_is_as_usual_is_not_in_the_url(page: Page, run: str) -> None:
+    open_trace(page, run, rest="#op-4")
+    page.keyboard.press("2")
+    expect(page.locator("[data-level=bytecode]")).to_have_attribute("aria-pressed", "false")
+    assert page.url.endswith("/traces/0?show=source,resops#op-4")
+    page.keyboard.press("2")
+    expect(page.locator("[data-level=bytecode]")).to_have_attribute("aria-pressed", "true")
+    assert page.url.endswith("/traces/0#op-4")
+
+
 def test_the_jump_of_a_loop_leads_to_its_label(page: Page, run: str) -> None:
     open_trace(page, run)
     op(page, 8).get_by_role("link", name="label #0").click()
