@@ -99,6 +99,9 @@ class DirectChild:
         if self._watched_by_a_shell:
             stop_this_process(number, group=False)
 
+    def release(self) -> None:
+        """Let go of what held any of the ended program's streams: nothing did."""
+
     def close(self) -> None:
         """Let go of what served only while the program lived."""
         self._canary.close()

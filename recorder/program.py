@@ -95,8 +95,12 @@ class _Running:
     def finish(self) -> Finished:
         """Serve the program until it has ended and all it wrote has gone on."""
         child = self._child
-        ended = self._serve_session(child) if isinstance(child, SessionChild) else self._serve(child)
-        self._loop.drain(lambda: self._given_up)
+        try:
+            ended = self._serve(child)
+            child.release()
+            self._loop.drain(lambda: self._given_up)
+        finally:
+            child.close()
         leave_behind([pump for pump in self._streams.pumps if not pump.ended], self._queue.mask)
         stdout, stderr = self._streams.captured()
         return Finished(
@@ -112,20 +116,11 @@ class _Running:
             rusage=ended.usage,
         )
 
-    def _serve_session(self, child: SessionChild) -> Ended:
-        child.attach(self._loop)
-        self._loop.readable[child.report] = self._on_changes
-        try:
-            return self._serve(child)
-        finally:
-            del self._loop.readable[child.report]
-
     def _serve(self, child: Union[DirectChild, SessionChild]) -> Ended:
-        try:
-            while self._ended is None:
-                self._loop.step(child.look_again_ms())
-        finally:
-            child.close()
+        if isinstance(child, SessionChild):
+            child.attach(self._loop, self._on_changes)
+        while self._ended is None:
+            self._loop.step(child.look_again_ms())
         return self._ended
 
     def _on_signals(self) -> None:

@@ -19,7 +19,7 @@ import signal
 import termios
 import time
 import tty
-from typing import Any, Dict, List, NoReturn, Optional, Set
+from typing import Any, Callable, Dict, List, NoReturn, Optional, Set
 
 from tracebin.errors import ProgramNotStarted
 from tracebin.recorder.child import Change, Command, Ended, Stopped, Usage, send, spawn, wait_for
@@ -60,8 +60,10 @@ class SessionChild:
         self.pid, self.started_ns = int(first["pid"]), int(first["started_ns"])
         self._keyboard = _Keyboard(terminal)
 
-    def attach(self, loop: Loop) -> None:
-        """Let a loop serve the keyboard."""
+    def attach(self, loop: Loop, on_changes: Callable[[], None]) -> None:
+        """Let a loop serve the keyboard, and say when to ask for changes."""
+        self._loop = loop
+        loop.readable[self.report] = on_changes
         self._keyboard.attach(loop)
 
     def look_again_ms(self) -> Optional[int]:
@@ -95,10 +97,15 @@ class SessionChild:
         self._terminal.copy_size()
         send(-os.tcgetpgrp(self._terminal.master), signal.SIGCONT)
 
-    def close(self) -> None:
-        """Give the terminal back and see the leader off."""
-        self._keyboard.close()
+    def release(self) -> None:
+        """See off the leader, who held our terminal; what is typed from now on is the shell's."""
+        del self._loop.readable[self.report]
+        self._keyboard.detach()
         self._reap()
+
+    def close(self) -> None:
+        """Give the terminal back: last, as what still goes there has its line ends made already."""
+        self._keyboard.close()
 
     def _reap(self) -> None:
         os.waitpid(self._leader, 0)
@@ -139,6 +146,13 @@ class _Keyboard:
     def attach(self, loop: Loop) -> None:
         self._loop = loop
         self._watch()
+
+    def detach(self) -> None:
+        self._keys = b""
+        if self._loop is not None:
+            self._loop.readable.pop(_INPUT, None)
+            self._loop.writable.pop(self._to, None)
+            self._loop = None
 
     def take(self) -> None:
         """Set the terminal raw if it is ours to set: a background job may not."""

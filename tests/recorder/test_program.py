@@ -321,7 +321,7 @@ def test_a_second_interrupt_does_not_end_us_either(launched: Any, python: Comman
 
 
 def test_an_alarm_set_by_whoever_started_us_reaches_the_program(launched: Any, python: Command) -> None:
-    process = launched.start(*python(TRAPS), stdout=-1, preexec_fn=lambda: signal.alarm(1) and None)
+    process = launched.start(*python(TRAPS), stdout=-1, preexec_fn=lambda: signal.alarm(4) and None)
     process.stdout.readline()
     assert process.stdout.readline() == b"SIGALRM\n"
     process.terminate()

@@ -342,6 +342,17 @@ def test_much_output_on_a_terminal_is_whole(
     assert launched.finished["stdout"]["total_bytes"] == 1_000_006
 
 
+def test_the_last_words_go_out_before_the_terminal_is_given_back(
+    launched: Any, python: Command, screen: Callable[..., Screen]
+) -> None:
+    # Lines that pile up while the program ends at once: given back, the terminal would add a CR to each.
+    shown = screen(launched.command(*python("print('line\\n' * 2000, end='')")))
+    got = b""
+    while len(got) < 2000 * len("line\r\n"):
+        got += os.read(shown.master, 4096)
+    assert got == b"line\r\n" * 2000
+
+
 def test_curses_works(launched: Any, python: Command, screen: Callable[..., Screen]) -> None:
     code = (
         "import curses\n"

@@ -235,21 +235,22 @@ def answering(plain: Path, serve: Callable[[socket.socket], None]) -> None:
 
 def test_a_certificate_that_nobody_vouches_for(played: Played, plain: Path, tmp_path: Path) -> None:
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    pair = ["-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
+    pair = ["-keyout", key, "-out", certificate]
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *pair],
         check=True,
         capture_output=True,
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    context.load_cert_chain(certificate, key)
     played.server.socket = context.wrap_socket(played.server.socket, server_side=True)
     address = f"https://localhost:{played.server.server_port}"
     with pytest.raises(ServerUnreachable, match="its certificate is not to be trusted"):
         upload(plain, address)
     # WHEN it is vouched for, the very same server gets the bundle
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate"))
+        patch.setenv("SSL_CERT_FILE", certificate)
         patch.delenv("SSL_CERT_DIR", raising=False)
         assert upload(plain, address).url == f"{address}/runs/abc"
 
