@@ -15,11 +15,18 @@ from tracebin.errors import MalformedBundle
 # Python's own line ends.  str.splitlines would cut at form feeds and U+2028 too,
 # and every line number after one would be wrong.
 _LINE_END = re.compile(r"\r\n|\r|\n")
+# A longer line or constant is cut where it is shown: it may be as long as its file, and shown many times.
+SHOWN_CHARS = 500
 
 
 def source_lines(text: str) -> List[str]:
     """Cut ``text`` into lines as Python counts them."""
     return _LINE_END.split(text)
+
+
+def shown(text: str) -> str:
+    """Cut ``text`` to what is shown of it."""
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 class Places:
@@ -64,7 +71,7 @@ class Places:
         if function is None or line is None:
             return None
         lines = self._lines_of(self.function(function).file)
-        return lines[line - 1] if 0 < line <= len(lines) else None
+        return shown(lines[line - 1]) if 0 < line <= len(lines) else None
 
     def _lines_of(self, file: int) -> List[str]:
         if file not in self._lines:

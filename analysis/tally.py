@@ -71,6 +71,7 @@ class Tally:
         self._gc: Dict[int, IntervalsBuilder] = {}
         self._tracing: Dict[int, IntervalsBuilder] = {}
         self._busy: Dict[int, Busy] = {}
+        self._main: Optional[Set[int]] = None
         self._stacks = StackTimes()
         self._clocks: Dict[int, ThreadClock] = {}
         self._wall: Optional[WallTime] = None
@@ -118,9 +119,11 @@ class Tally:
 
     def _add_process(self, process: Process) -> None:
         self._processes.append(process)
+        self._main = None
 
     def _add_thread(self, thread: Thread) -> None:
         self._threads.append(thread)
+        self._main = None
 
     def _add_file(self, file: SourceFile) -> None:
         self._files[len(self._files)] = file
@@ -202,6 +205,11 @@ class Tally:
         It may be there twice: before a program starts its second thread, PyPy
         gives the main thread's number as 0.
         """
+        if self._main is None:
+            self._main = self._find_main_threads()
+        return self._main
+
+    def _find_main_threads(self) -> Set[int]:
         main = self._main_process()
         mine = [(i, thread) for i, thread in enumerate(self._threads) if thread.process == main]
         pid = self._processes[main].pid if self._processes else None

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from tracebin.analysis.machine_code import Instruction, disassemble
 from tracebin.analysis.op_kinds import op_kind
-from tracebin.analysis.places import Places
+from tracebin.analysis.places import Places, shown
 from tracebin.analysis.rows import TraceRow
 from tracebin.analysis.traces import BridgeLink, is_leaving, stage_names
 from tracebin.bundle.records import (
@@ -324,7 +324,8 @@ class _Path:
         code = self._code_at(point.function, point.offset)
         if code is None:
             return Point(point.offset, None, None, ops)
-        return Point(point.offset, code.name, code.argument, ops)
+        argument = None if code.argument is None else shown(code.argument)
+        return Point(point.offset, shown(code.name), argument, ops)
 
     def segment(self, point: MergePoint, views: List[Point]) -> Segment:
         function = point.function

@@ -22,7 +22,15 @@ PREFIX = "TRACEBIN_"
 # Variables the command line and the recorder read; a server started from the same shell takes no offence.
 ELSEWHERE = ("TRACEBIN_PYPY", "TRACEBIN_SERVER", "TRACEBIN_AGENT", "TRACEBIN_RUN_")
 # Limits of one upload, by the name a refusal gives as its reason.
-LIMITS = ("body_bytes", "inflated_bytes", "line_bytes", "elements", "name_chars", "source_chars")
+LIMITS = (
+    "body_bytes",
+    "inflated_bytes",
+    "line_bytes",
+    "elements",
+    "name_chars",
+    "source_chars",
+    "shown_chars",
+)
 _MIB = 1 << 20
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*\Z|\[[0-9a-f:]+\]\Z")
 
@@ -55,6 +63,8 @@ class ServerConfig:
     elements: int = 2_000_000
     name_chars: int = 65_536
     source_chars: int = 8 * _MIB
+    # A name is written once in a bundle and shown with each row, op and step that refers to it.
+    shown_chars: int = 256 * _MIB
 
     def __post_init__(self) -> None:
         for name in (*LIMITS, "threads"):

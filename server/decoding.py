@@ -9,18 +9,16 @@ bundle's own codec, whose verdict counts.
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 import msgspec
 
 from tracebin.bundle.codec import decode_line
 
-# 2**63 has 19 digits.  In texts long numbers are common (constants of resops), and harmless: a number stands
-# behind a bracket, comma, colon, sign or blank, a text's digits mostly behind a quote.
-_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG = b"0" * 19
-_LONG_NUMBER = re.compile(rb"(?:\A|[\[,:\-\s])0{19}")
+# 2**63 has 19 digits.  In texts long numbers are common (constants of resops), and harmless: a number of the
+# record stands behind a bracket, comma, colon or blank, a text's digits mostly behind a quote.
+_FOLDED = bytes.maketrans(b"123456789[: \t\r\n", b"000000000,,,,,,")
+_LONG_NUMBERS = (b"," + b"0" * 19, b",-" + b"0" * 19)
 
 
 def decode(cls: Any, line: bytes) -> Any:
@@ -38,8 +36,8 @@ def decode(cls: Any, line: bytes) -> Any:
 
 
 def _may_pass_64_bits(line: bytes) -> bool:
-    digits = line.translate(_DIGITS)
-    return _LONG in digits and _LONG_NUMBER.search(digits) is not None
+    folded = line.translate(_FOLDED)
+    return any(number in folded for number in _LONG_NUMBERS)
 
 
 @functools.cache

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from typing import IO, Any, Callable, Dict, List, Optional, Type
+from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 
 from werkzeug.exceptions import ClientDisconnected
 
+from tracebin.analysis.places import SHOWN_CHARS
 from tracebin.analysis.rows import AbortRow, Findings, FunctionRow, TraceRow
 from tracebin.analysis.tally import Tally
 from tracebin.analysis.traces import TraceLinks
@@ -21,7 +22,7 @@ from tracebin.bundle.check import Checker
 from tracebin.bundle.codec import INT_MAX, INT_MIN, from_json, to_json
 from tracebin.bundle.compression import open_inflated
 from tracebin.bundle.reader import BundleReader, Element, Limits
-from tracebin.bundle.records import TRACE_KINDS, Process, SourceFile, Trace
+from tracebin.bundle.records import TRACE_KINDS, Function, Process, SourceFile, Trace
 from tracebin.errors import BundleTooLarge, MalformedBundle
 from tracebin.server import tables
 from tracebin.server.blobs import Part
@@ -34,6 +35,7 @@ READ_BYTES = 1 << 20
 # Level 1 halves the time of 6 on lines of ops, for 15 % more bytes.
 ZLIB_LEVEL = 1
 
+E = TypeVar("E")
 Row = Dict[str, Any]
 
 
@@ -106,12 +108,71 @@ def examine(part: Part, columns: Part, encoding: str, config: ServerConfig) -> I
     return rows.finish(tally.result(), tally.links)
 
 
+def _entry(entries: Sequence[E], index: int, key: str) -> E:
+    if not 0 <= index < len(entries):
+        raise MalformedBundle(f"{key} has no entry {index} before what refers to it")
+    return entries[index]
+
+
+class _Shown:
+    """Add up what rows and views will show, which may be far more than the bundle has.
+
+    Names are written once and repeated wherever something refers to them: a small
+    bundle could stand for tables, or for the view of one trace, of any size.
+    """
+
+    # JSON of an op without its names; a source line and a bytecode's argument, as far as they are shown.
+    _OP_CHARS = 300
+    _POINT_CHARS = 2 * SHOWN_CHARS
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows = 0
+        self._functions: List[int] = []
+
+    def add_function(self, name: str, path: str) -> None:
+        """Note the names that whatever refers to the next function shows."""
+        self._functions.append(len(name) + len(path))
+
+    def check_trace(self, trace: Trace, where: str) -> None:
+        """Refuse a trace whose view would be too long, whichever stage is shown."""
+        for stage in trace.stages.values():
+            ops = self._OP_CHARS * len(stage.ops)
+            self._need(ops + sum(self._point(point.function) for point in stage.points), where)
+
+    def _point(self, function: Optional[int]) -> int:
+        if function is None:
+            return self._POINT_CHARS
+        return self._POINT_CHARS + _entry(self._functions, function, "functions")
+
+    def add_abort(self, row: AbortRow) -> None:
+        """Count an abort with its steps."""
+        steps = (len(step.title) + len(step.path or "") + len(step.source or "") for step in row.path_steps)
+        self._rows += sum(steps) + 100 * len(row.path_steps)
+        self._need(self._rows, f"aborts[{row.id}]")
+
+    def add_row(self, row: Row, where: str) -> None:
+        """Count the texts of a row."""
+        self._rows += sum(len(value) for value in row.values() if type(value) is str)
+        self._need(self._rows, where)
+
+    def _need(self, chars: int, where: str) -> None:
+        if chars > self._most:
+            raise BundleTooLarge(
+                f"what the bundle shows is longer than {self._most} characters",
+                reason="shown_chars",
+                limit=self._most,
+                where=where,
+            )
+
+
 class _Rows:
     """Collect rows while the bundle goes by; the tally's findings complete them."""
 
     def __init__(self, config: ServerConfig, columns: ColumnWriter) -> None:
         self._config = config
         self._columns = columns
+        self._shown = _Shown(config.shown_chars)
         self._processes: List[Row] = []
         self._files: List[Row] = []
         self._function_records: List[bytes] = []
@@ -127,6 +188,8 @@ class _Rows:
 
     def finish(self, findings: Findings, links: TraceLinks) -> Ingested:
         """Give all rows."""
+        for abort in findings.aborts:
+            self._shown.add_abort(abort)
         rows: Dict[Type[tables.Base], List[Row]] = {
             tables.Process: self._processes,
             tables.File: self._files,
@@ -146,6 +209,7 @@ class _Rows:
 
     def _check(self, table: str, row: Row) -> None:
         """Refuse what no column takes: sums past 64 bits, names without end."""
+        self._shown.add_row(row, f"{table}[{row.get('id')}]")
         for name, value in row.items():
             if type(value) is int and not INT_MIN <= value <= INT_MAX:
                 raise MalformedBundle(
@@ -181,10 +245,15 @@ class _Rows:
         self._files.append({"id": element.index, **row, "text": text})
 
     def _add_function(self, element: Element) -> None:
+        function: Function = element.record
+        self._shown.add_function(
+            function.qualname or function.name, _entry(self._files, function.file, "files")["path"]
+        )
         self._function_records.append(zlib.compress(element.line, ZLIB_LEVEL))
 
     def _add_trace(self, element: Element) -> None:
         trace: Trace = element.record
+        self._shown.check_trace(trace, f"traces[{element.index}]")
         self._trace_records.append(zlib.compress(element.line, ZLIB_LEVEL))
         self._ops.append({f"ops_{stage}": _count(trace, stage) for stage in ("traced", "assembled")})
 

@@ -344,3 +344,20 @@ def test_a_chunk_too_long(refused: Any, frame: Any, document: Any) -> None:
     rows = r.CHUNK_ROWS + 1
     chunk = {"thread": 0, "first_ns": 0, "time": [0] * rows, "stack": [0] * rows, "memory": [0] * rows}
     refused(422, "malformed-bundle", frame({**document, "samples": [chunk]}))
+
+
+def test_a_small_bundle_that_would_show_much(refused: Any, frame: Any, document: Any) -> None:
+    """Long names that many things refer to: in rows, in an abort's path, in one trace's view."""
+    object.__setattr__(refused.config, "shown_chars", 400_000)
+    document["functions"][0]["qualname"] = "x" * 2000
+    plain = json.loads(json.dumps(document))
+    many = (
+        put(plain, ("traces",), [put(plain["traces"][0], ("labels",), []) for _ in range(200)]),
+        put(plain, ("aborts", 0, "path"), [(0, 3, 1, None)] * 200),
+        put(plain, ("traces", 0, "stages", "optimised", "points"), [(0, 0, 0, 0, 20, 3, None)] * 200),
+        put(
+            plain, ("traces", 0, "stages", "optimised", "ops"), [("label", None, [], None, None, None)] * 2000
+        ),
+    )
+    for spoilt in many:
+        refused(413, "shown_chars", frame(spoilt))
