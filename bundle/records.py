@@ -27,6 +27,8 @@ STATES = ("interpreted", "jitted", "blackhole", "tracing", "gc", "native")
 GC_KINDS = ("minor", "major step", "major")
 TRACE_KINDS = ("loop", "entry bridge", "bridge")
 STAGES = ("traced", "optimised", "assembled")
+TARGETS = ("script", "module", "code")
+STREAMS = ("stdout", "stderr")
 ORIGINS = ("program", "site", "stdlib", "builtin", "generated", "recorder")
 
 
@@ -87,7 +89,7 @@ class Run:
     """One recorded run, as a whole.
 
     ``target`` is ``script``, ``module`` or ``code``; ``command`` is what followed
-    ``tracebin run``, options left out; ``output`` maps ``stdout`` and ``stderr``.
+    ``tracebin run``, its own options left out (``["-m", "pkg", "1"]``); ``output`` maps ``stdout`` and ``stderr``.
     """
 
     command: List[str]

@@ -16,7 +16,7 @@ from typing import Callable, Dict, List, Mapping, Optional
 
 import tracebin
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
-from tracebin.errors import BundleNotWritten, RecorderError
+from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
 from tracebin.recorder.find import Interpreter
 from tracebin.recorder.program import Finished, run_program
 from tracebin.recorder.raw import Finish, Launch, RawRecording
@@ -109,10 +109,16 @@ def record(
     try:
         reader.finish(progress)
     except RecorderError as fault:
-        kept = f"{fault}; the raw recording is kept in {folder}: 'tracebin recover {folder}' tries again"
-        raise type(fault)(kept) from None
+        raise type(fault)(f"{fault}; {_kept(folder)}") from None
+    except KeyboardInterrupt:
+        reader.give_up()
+        raise RecordingUnreadable(f"stopped before the bundle was there; {_kept(folder)}") from None
     shutil.rmtree(folder, ignore_errors=True)
     return Recorded(finished, request.out)
+
+
+def _kept(folder: Path) -> str:
+    return f"the raw recording is kept in {folder}: 'tracebin recover {folder}' makes the bundle"
 
 
 def _run(request: Request, environ: Mapping[str, str], raw: RawRecording) -> Finished:
@@ -124,6 +130,11 @@ def _run(request: Request, environ: Mapping[str, str], raw: RawRecording) -> Fin
     launch = dataclasses.replace(
         raw.launch(), started=_iso(finished.started_utc), started_ns=finished.started_ns
     )
+    unseen = [name for name in ("stdout", "stderr") if not getattr(finished, name).seen]
+    if unseen:
+        where = " and ".join(unseen)
+        text = f"What the program wrote to {where} was not kept: it went where it can't be read back."
+        launch = dataclasses.replace(launch, problems=[*launch.problems, text])
     raw.write_launch(launch)
     raw.write_finish(_finish(finished))
     return finished

@@ -55,7 +55,7 @@ class Reader:
             RecordingUnreadable: the recording holds nothing, or PyPy failed at it.
             BundleNotWritten: the disk or the folder refused.
         """
-        child = self._child or self._begin()
+        child = self._child = self._child or self._begin()
         with child:
             assert child.stdin is not None
             assert child.stdout is not None

@@ -20,10 +20,16 @@ def progress_line(title: str, from_bytes: int, quiet: bool) -> Iterator[Report]:
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty()) as bar:
-        task = bar.add_task(title, visible=False)
+    bar = Progress(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty())
+    task = bar.add_task(title)
 
-        def report(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=total >= from_bytes)
+    def report(done: int, total: int) -> None:
+        # Begun late: the bar has a thread, which must not be there while a program's signals are relayed.
+        if total >= from_bytes:
+            bar.start()
+        bar.update(task, completed=done, total=total)
 
+    try:
         yield report
+    finally:
+        bar.stop()

@@ -70,8 +70,7 @@ def place(path: Optional[str], line: Optional[int]) -> str:
 
 def command(run: Run) -> str:
     """Give the command as a shell would take it."""
-    flag = {"module": "-m ", "code": "-c "}.get(run.target, "")
-    return flag + visible(" ".join(shlex.quote(part) for part in run.command))
+    return visible(" ".join(shlex.quote(part) for part in run.command))
 
 
 def ending(how: Exit) -> str:

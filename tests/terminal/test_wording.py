@@ -71,7 +71,7 @@ def test_a_place_is_file_and_line():
 
 def test_the_command_is_what_a_shell_takes(make):
     assert command(make.run()) == "prog.py 'a b'"
-    assert command(make.run(target="module", command=["json.tool", "x"])) == "-m json.tool x"
+    assert command(make.run(target="module", command=["-m", "json.tool", "x"])) == "-m json.tool x"
     assert "\x1b" not in command(make.run(command=["\x1b[31m"]))
 
 
