@@ -19,6 +19,8 @@ from tracebin.bundle.records import (
     SECTIONS,
     STAGES,
     STATES,
+    STREAMS,
+    TARGETS,
     TRACE_KINDS,
     Abort,
     CallChunk,
@@ -140,7 +142,11 @@ class Checker:
 
 def _run(check: Checker, run: Run) -> None:
     check.need(run.duration_ns >= 0, "a run can't last less than nothing", ".duration_ns")
+    check.need(run.target in TARGETS, f"an unknown target; known are {', '.join(TARGETS)}", ".target")
     for name, stream in run.output.items():
+        check.need(
+            name in STREAMS, f"an unknown stream; known are {', '.join(STREAMS)}", f".output.{name[:40]}"
+        )
         _stream(check, stream, f".output.{name}")
 
 

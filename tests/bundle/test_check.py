@@ -13,6 +13,7 @@ from tracebin.bundle.codec import from_json
 from tracebin.errors import MalformedBundle
 
 Path = Tuple[Any, ...]
+STREAM = {"encoding": "utf-8", "head": "", "tail": "", "total_bytes": 0, "cut_bytes": 0}
 BIG = (1 << 63) - 1
 
 
@@ -148,6 +149,8 @@ def test_a_chunk_too_long(document: Any, key: str) -> None:
     ("path", "value", "where"),
     [
         (("run", "duration_ns"), -1, "run.duration_ns"),
+        (("run", "target"), "program", "run.target"),
+        (("run", "output"), {"stdlog": {**STREAM}}, "run.output.stdlog"),
         (("run", "output", "stdout", "encoding"), "latin-1", "run.output.stdout.encoding"),
         (("run", "output", "stdout", "total_bytes"), -1, "run.output.stdout"),
         (("run", "output", "stdout", "cut_bytes"), -1, "run.output.stdout"),
