@@ -22,7 +22,9 @@ Progress = Callable[[int, int], None]
 
 def has_second_core() -> bool:
     """Say whether the reader can work beside the program."""
-    return len(os.sched_getaffinity(0)) > 1
+    # PyPy 7.3.11 has no sched_getaffinity.
+    allowed = getattr(os, "sched_getaffinity", None)
+    return (len(allowed(0)) if allowed else os.cpu_count() or 1) > 1
 
 
 class Reader:
