@@ -76,6 +76,7 @@ class Reading:
             if self._process is not None:
                 progress(*self._process.position())
         if self._process is None:
+            self._raw.launch()  # raises where the folder never held a recording
             raise RecordingUnreadable(
                 "the program's PyPy left no recording: it ended before it was up, "
                 "or a 'sitecustomize' of its own came first"

@@ -32,6 +32,10 @@ def _start_agent() -> None:
     import marshal
 
     settings = marshal.loads(bytes.fromhex(settings))
+    settings["log"] = os.environ.get("PYPYLOG", "")
+    if "%d" not in (settings["environ"]["PYPYLOG"] or ""):
+        # PyPy itself takes it out of the environment, unless each process is to have a log of its own.
+        settings["environ"]["PYPYLOG"] = None
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry or ".") != here]
     sys.path_importer_cache.pop(here, None)
@@ -47,6 +51,7 @@ class _Agent:
     """The recorder's part inside the program's process."""
 
     SYNC_EVERY_NS = 500_000_000
+    NO_LOG = "tracebin:/dev/null"
 
     def __init__(self, settings: Dict[str, Any], file: str) -> None:
         import _thread
@@ -62,6 +67,8 @@ class _Agent:
         self.count_threads = _thread._count
         self.most_threads = 0
         self.getpid = os.getpid
+        self.putenv = os.putenv
+        self.unsetenv = os.unsetenv
         self.pid = os.getpid()
         self.folder = settings["folder"]
         self.notes = -1
@@ -84,6 +91,9 @@ class _Agent:
         self.note("start", self.about())
         self.sync()
         atexit.register(self.stop)
+        os.register_at_fork(
+            before=self.before_fork, after_in_parent=self.hide_log, after_in_child=self.leave_child
+        )
         self.watch_compiling()
         self.start_sampling()
 
@@ -127,6 +137,41 @@ class _Agent:
         debug_start("tracebin-sync")
         debug_print(str(self.last_sync))
         debug_stop("tracebin-sync")
+
+    def before_fork(self) -> None:
+        """Name a log for the child: without one, PyPy would print it to the child's stderr.
+
+        A grandchild may live longer than the recording's folder, and has none.
+        """
+        self.putenv("PYPYLOG", self.settings["log"] if self.getpid() == self.pid else self.NO_LOG)
+
+    def leave_child(self) -> None:
+        """Have PyPy open this child's log now, by a section, and take the sampler out of it.
+
+        PyPy has closed the child's sample file, but would start the timer again after
+        a fork of the child's own, and abort at the first tick.
+        """
+        from __pypy__ import debug_start, debug_stop
+
+        debug_start("tracebin-fork")
+        debug_stop("tracebin-fork")
+        self.hide_log()
+        try:
+            import _vmprof
+
+            if _vmprof.is_enabled():
+                _vmprof.disable()
+        except Exception as fault:
+            # It can't write the names to the closed file, and is off all the same.
+            self.fault("sampling", fault)
+
+    def hide_log(self) -> None:
+        """Leave PYPYLOG to the processes the program starts as the user had it."""
+        own = self.settings["environ"]["PYPYLOG"]
+        if own is None:
+            self.unsetenv("PYPYLOG")
+        else:
+            self.putenv("PYPYLOG", own)
 
     def watch_compiling(self) -> None:
         import pypyjit

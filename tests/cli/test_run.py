@@ -1,0 +1,170 @@
+"""What ``tracebin run`` makes, says and refuses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KEPT = 1 << 20
+
+
+def test_the_report_goes_to_stderr_and_the_programs_output_to_stdout(recording: Any) -> None:
+    assert recording.done.returncode == 0
+    assert recording.done.stdout == b"144000 4181 45000 30000 313919\n"
+    report = recording.done.stderr.decode()
+    for word in (
+        "exit status 0",
+        "loops",
+        "bridges",
+        "aborts",
+        "ABORT_TOO_LONG",
+        "minor",
+        str(recording.bundle),
+    ):
+        assert word in "".join(report.split("\n")) or word in report.replace("\n", " ")
+
+
+def test_a_whole_run_is_in_the_bundle_without_a_problem(recording: Any) -> None:
+    opened = recording.opened
+    assert opened.problems() == set()
+    run = opened.run
+    assert (run.exit.status, run.exit.signal) == (0, None)
+    assert run.output["stdout"].head == "144000 4181 45000 30000 313919\n"
+    assert run.output["stderr"].total_bytes == 0
+    assert {"threshold", "trace_limit"} <= run.options.jit.keys()
+    assert run.options.recorder == {"interval_s": 0.001, "stages": "optimised", "source": True}
+    assert all(list(trace.stages) == ["optimised"] for trace in opened.of("traces"))
+    assert sum(len(chunk.time) for chunk in opened.of("samples")) > 20
+
+
+def test_stages_jit_parameters_interval_and_source_are_as_asked(twice: Any) -> None:
+    # GIVEN a loop that the default threshold of 1039 would leave alone
+    twice.write("prog.py", "def hot(n):\n    s = 0\n    for i in range(n): s += i\n    return s\nhot(300)\n")
+    jit = "threshold=100,trace_eagerness=7"
+    options = ("--stages", "all", "--jit", jit, "--interval", "0", "--no-source")
+    assert twice.recorded(*options, "prog.py").returncode == 0
+    opened = twice.opened()
+    assert opened.problems() == set()
+    own = [trace for trace in opened.of("traces") if not trace.own]
+    assert own
+    assert all(set(trace.stages) == {"traced", "optimised", "assembled"} for trace in own)
+    assert (opened.run.options.jit["threshold"], opened.run.options.jit["trace_eagerness"]) == (100, 7)
+    assert opened.run.options.recorder == {"interval_s": 0.0, "stages": "all", "source": False}
+    assert (opened.of("samples"), opened.of("threads"), opened.of("stacks")) == ([], [], [])
+    assert {file.text for file in opened.of("files")} == {None}
+    (program,) = [file for file in opened.of("files") if file.path.endswith("prog.py")]
+    assert program.sha256
+
+
+def test_options_may_come_from_the_environment(twice: Any) -> None:
+    settings = {
+        "TRACEBIN_RUN_OUTPUT": str(twice.bundle),
+        "TRACEBIN_RUN_QUIET": "1",
+        "TRACEBIN_RUN_INTERVAL": "0",
+    }
+    done = twice.tracebin("run", "-c", "print(1)", **settings)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
+    assert twice.opened().run.options.recorder["interval_s"] == 0
+
+
+def test_a_bundle_without_a_name_is_named_for_program_and_time(twice: Any) -> None:
+    twice.write("fol der/my prög.x.py", "print(1)")
+    assert twice.tracebin("run", "-q", "fol der/my prög.x.py").returncode == 0
+    (bundle,) = twice.folder.glob("*.json.gz")
+    assert re.fullmatch(r"my_prög\.x-\d{8}T\d{6}Z\.json\.gz", bundle.name)
+
+
+def test_of_long_output_both_ends_are_kept_and_all_is_passed_on(twice: Any) -> None:
+    twice.write("prog.py", "import sys\nfor n in range(500_000): sys.stdout.write('%07d\\n' % n)\n")
+    done = twice.recorded("--interval", "0", "prog.py")
+    whole = "".join(f"{n:07}\n" for n in range(500_000))
+    assert done.stdout.decode() == whole
+    kept = twice.opened().run.output["stdout"]
+    assert (kept.head, kept.tail) == (whole[:KEPT], whole[-KEPT:])
+    assert (kept.total_bytes, kept.cut_bytes) == (4_000_000, 4_000_000 - 2 * KEPT)
+
+
+@pytest.mark.parametrize("place", ["gone/run.json", "."])
+def test_an_output_that_cannot_be_is_refused_before_the_program_runs(twice: Any, place: str) -> None:
+    twice.write("prog.py", "open('ran', 'w')")
+    done = twice.tracebin("run", "-o", place, "prog.py")
+    assert (done.returncode, done.stdout) == (73, b"")
+    assert one_sentence(done.stderr).startswith("the bundle can't be written to")
+    assert not (twice.folder / "ran").exists()
+
+
+def test_a_pypy_that_is_none_is_refused(twice: Any) -> None:
+    done = twice.tracebin("run", "--python", "/nowhere/pypy3", "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (69, b"")
+    assert "/nowhere/pypy3" in one_sentence(done.stderr)
+
+
+def test_without_a_program_the_usage_is_told(twice: Any) -> None:
+    done = twice.tracebin("run", "--quiet")
+    assert done.returncode == 2
+    assert b"SCRIPT" in done.stderr
+
+
+def test_jit_parameters_pypy_refuses_end_in_its_words_and_ours(twice: Any) -> None:
+    done = twice.tracebin("run", "--jit", "nonsense=3", "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (65, b"")
+    assert "left no recording" in one_sentence(done.stderr)
+
+
+def one_sentence(stderr: bytes) -> str:
+    """Give tracebin's own last line, without its name."""
+    last = stderr.decode().splitlines()[-1]
+    assert last.startswith("tracebin: ")
+    return last[len("tracebin: ") :]
+
+
+# --- what is left when something goes wrong -------------------------------------------------
+
+
+def test_a_recording_whose_bundle_finds_no_place_is_kept_and_recovered(twice: Any) -> None:
+    # GIVEN a program that removes the folder its bundle is to go to
+    twice.write("prog.py", "import os; print('ran'); os.rmdir('there')")
+    (twice.folder / "there").mkdir()
+    done = twice.tracebin("run", "-o", "there/run.json", "prog.py")
+    assert (done.returncode, done.stdout) == (73, b"ran\n")
+    kept = re.search(r"'tracebin recover (\S+)'", one_sentence(done.stderr))
+    assert kept is not None
+    # WHEN it is recovered to another place
+    recovered = twice.tracebin("recover", kept[1], "-o", str(twice.bundle))
+    # THEN everything is there
+    assert (recovered.returncode, recovered.stdout.decode()) == (0, f"{twice.bundle}\n")
+    opened = twice.opened()
+    assert (opened.problems(), opened.run.exit.status) == (set(), 0)
+    assert opened.run.output["stdout"].head == "ran\n"
+
+
+def test_a_recording_whose_launcher_was_killed_is_recovered(twice: Any) -> None:
+    # The program outlives the launcher: a pipe tells us when it has ended.
+    twice.write(
+        "prog.py",
+        "import os, signal\n"
+        "os.kill(os.getppid(), signal.SIGKILL)\n"
+        "print(sum(n % 7 for n in range(100_000)), file=open('sum', 'w'))\n",
+    )
+    assert twice.recorded("prog.py").returncode == -9
+    (folder,) = Path(twice.environ["TMPDIR"]).glob("tracebin-*")
+    recovered = twice.tracebin("recover", str(folder), "-o", str(twice.bundle))
+    assert recovered.returncode == 0
+    opened = twice.opened()
+    assert "no-finish" in opened.problems()
+    assert (opened.run.exit.status, opened.run.exit.signal) == (None, None)
+
+
+def test_a_folder_that_holds_no_recording_is_refused(twice: Any) -> None:
+    done = twice.tracebin("recover", ".", "-o", str(twice.bundle))
+    assert done.returncode == 65
+    assert "holds no recording" in one_sentence(done.stderr)
+    assert not twice.bundle.exists()
+
+
+def test_nothing_is_left_in_the_temporary_folder(twice: Any) -> None:
+    assert twice.recorded("-c", "print(1)").returncode == 0
+    assert sorted(path.name for path in twice.bundle.parent.iterdir()) == [twice.bundle.name]
