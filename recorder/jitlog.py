@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Callable, Deque, Dict, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
 
 from tracebin.bundle.records import Guard, Label, MergePoint, Number, Op, PathStep
 from tracebin.recorder.code_blocks import CodeBlock, CodeBlocks
 from tracebin.recorder.functions import Functions
+from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
+from tracebin.recorder.log_lines import longest_function, number_after, summary_line
 from tracebin.recorder.resops import (
     END_OF_TRACE,
     Header,
@@ -26,6 +28,7 @@ from tracebin.recorder.resops import (
     parse_op,
     parse_place,
 )
+from tracebin.recorder.run_counts import CountQueues
 from tracebin.recorder.sections import Section, SectionReader, line_blocks
 
 # Sections that say nothing the bundle holds, by the start of their name.
@@ -54,64 +57,9 @@ IGNORED = (
 _TIMED = ("jit-tracing", "jit-optimize", "jit-backend")
 
 _FREED = re.compile(r"freeing Loop # (-?\d+)")
-_ENTRY = re.compile(r"entry (-?\d+):(\d+)")
-_TOKEN = re.compile(r"TargetToken\((\d+)\):(\d+)")
-_BRIDGE = re.compile(r"bridge (\d+):(\d+)")
 _GUARD_DESCR = re.compile(r"<Guard(0x[0-9a-f]+)>")
 _MAX_PROBLEMS = 50
 _ABORT = "~~~ ABORTING TRACING "
-
-
-class At(NamedTuple):
-    """Where a merge point's text says it is: function, line and offset, or a text alone."""
-
-    function: Optional[int]
-    line: Optional[int]
-    offset: Optional[int]
-    text: Optional[str]
-
-
-class Collection(NamedTuple):
-    """One GC phase in ticks: kind as in GC_KINDS, bytes in use or -1."""
-
-    kind: int
-    start: int
-    stop: int
-    before: int
-    after: int
-
-
-@dataclass
-class TraceDraft:
-    """A trace as far as it is known; times in ticks."""
-
-    header: Header
-    at: At
-    stages: List[Tuple[str, str]]
-    labels: List[Label]
-    block: Optional[CodeBlock]
-    parent: Optional[Guard]
-    start: int = 0
-    stop: int = 0
-    tracing: int = 0
-    optimising: int = 0
-    backend: int = 0
-    runs: Optional[int] = None
-    freed: Optional[int] = None
-
-
-@dataclass
-class AbortDraft:
-    """An aborted tracing; times in ticks."""
-
-    reason: str
-    at: At
-    length: int
-    path: List[PathStep]
-    inlining: List[str]
-    longest: Optional[str]
-    start: int = 0
-    stop: int = 0
 
 
 @dataclass
@@ -394,7 +342,7 @@ class JitLog:
 
     def _on_longest(self, section: Section) -> None:
         if self._tracing is not None and section.lines:
-            self._tracing.longest = " ".join(section.lines)[:500]
+            self._tracing.longest = longest_function(section.lines)
 
     def _on_inlining(self, section: Section) -> None:
         if self._tracing is not None:
@@ -409,22 +357,22 @@ class JitLog:
 
     def _on_counts(self, section: Section) -> None:
         self.has_counts = section.complete
-        queues = _CountQueues(self.traces)
+        queues = CountQueues(self.traces)
         for line in section.lines:
             queues.take(line)
 
     def _on_summary(self, section: Section) -> None:
         for line in section.lines:
-            self.summary.update(_summary_line(line))
+            self.summary.update(summary_line(line))
 
     def _on_minor(self, section: Section) -> None:
-        self._collection(0, section, -1, _number_after(section.lines, "minor collect, total memory used:"))
+        self._collection(0, section, -1, number_after(section.lines, "minor collect, total memory used:"))
 
     def _on_step(self, section: Section) -> None:
         self._collection(1, section, -1, -1)
 
     def _on_done(self, section: Section) -> None:
-        arenas = _number_after(section.lines, "bytes used in arenas:")
+        arenas = number_after(section.lines, "bytes used in arenas:")
         raw = next((line for line in section.lines if line.startswith("bytes raw-malloced:")), "")
         numbers = [int(word) for word in raw.replace("=>", " ").split() if word.isdigit()]
         known = arenas >= 0 and len(numbers) == 2
@@ -438,43 +386,6 @@ class JitLog:
         if not 0 <= time_ns < 1 << 63:
             raise ValueError("a time out of range")
         self.sync.append((section.start, time_ns))
-
-
-class _CountQueues:
-    """Hands the lines of jit-backend-counts to their traces.
-
-    Numbers, tokens and guard addresses are used again after a free; the lines stand in
-    the order the traces were compiled, so each name has a queue of its bearers.
-    """
-
-    def __init__(self, traces: List[TraceDraft]) -> None:
-        self._entries: Dict[int, Deque[TraceDraft]] = defaultdict(deque)
-        self._bridges: Dict[int, Deque[TraceDraft]] = defaultdict(deque)
-        self._tokens: Dict[int, Deque[Tuple[TraceDraft, int]]] = defaultdict(deque)
-        for draft in traces:
-            if draft.header.number is not None:
-                self._entries[draft.header.number].append(draft)
-            elif draft.header.guard is not None:
-                self._bridges[draft.header.guard].append(draft)
-            for index, label in enumerate(draft.labels):
-                token = re.search(r"\d+", label.token)
-                if token:
-                    self._tokens[int(token[0])].append((draft, index))
-
-    def take(self, line: str) -> None:
-        """Give the count in ``line`` to the trace or label it names."""
-        for pattern, queue in ((_ENTRY, self._entries), (_BRIDGE, self._bridges)):
-            match = pattern.fullmatch(line)
-            if match:
-                waiting = queue.get(int(match[1]))
-                if waiting:
-                    waiting.popleft().runs = int(match[2])
-                return
-        match = _TOKEN.fullmatch(line)
-        labels = self._tokens.get(int(match[1])) if match else None
-        if match and labels:
-            draft, index = labels.popleft()
-            draft.labels[index] = draft.labels[index]._replace(runs=int(match[2]))
 
 
 def _steps(path: List[At]) -> List[PathStep]:
@@ -491,25 +402,3 @@ def _steps(path: List[At]) -> List[PathStep]:
 def _encode(inputs: List[str], ops: List[Op], points: List[MergePoint]) -> str:
     # ASCII: PyPy's encoder is a quarter faster at it.
     return json.dumps({"inputs": inputs, "ops": ops, "points": points}, separators=(",", ":"))
-
-
-def _number_after(lines: List[str], label: str) -> int:
-    for line in lines:
-        if line.startswith(label):
-            words = line[len(label) :].split()
-            return int(float(words[0])) if words else -1
-    return -1
-
-
-def _summary_line(line: str) -> Dict[str, Any]:
-    """Read one line of jit-summary, such as ``Tracing:  22  0.113773``."""
-    label, _, rest = line.rpartition(":")
-    words = rest.split()
-    key = re.sub(r"[^a-z0-9]+", "_", label.lower().replace("#", "number")).strip("_")
-    if not key or not words:
-        return {}
-    if key == "total":
-        return {"total_s": float(words[0])}
-    if len(words) == 2:
-        return {f"{key}": int(words[0]), f"{key}_s": float(words[1])}
-    return {key: float(words[0]) if "." in words[0] else int(words[0])}

@@ -19,7 +19,8 @@ from tracebin.bundle.records import (
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.code_blocks import CodeBlock
 from tracebin.recorder.functions import Functions
-from tracebin.recorder.jitlog import AbortDraft, At, Collection, JitLog, TraceDraft
+from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
 from tracebin.recorder.samples import Sample, SampleFile, spread

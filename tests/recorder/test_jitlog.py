@@ -123,7 +123,12 @@ def test_an_abort_has_its_path_decisions_and_reason(read_log: Any) -> None:
             tracing(
                 0x10,
                 *("f;/x/p.py:5-7~#16 A", "f;/x/p.py:5-7~#18 B", "f;/x/p.py:5-8~#20 C", "g;/x/p.py:1-1~#0 D"),
-                *section(0x20, "jit-abort-longest-function", "g;/x/p.py"),
+                *section(
+                    0x20,
+                    "jit-abort-longest-function",
+                    "found new longest: f;/x/p.py:5-7~#0 A 650",
+                    "found new longest: g;/x/p.py:1-1~#0 D 1733",
+                ),
                 *section(
                     0x30, "jit-disableinlining", "disabled inlining g", "force tracing loop next time f"
                 ),
@@ -132,7 +137,7 @@ def test_an_abort_has_its_path_decisions_and_reason(read_log: Any) -> None:
         )
     )
     (draft,) = read.log.aborts
-    assert (draft.reason, draft.length, draft.longest) == ("ABORT_TOO_LONG", 4, "g;/x/p.py")
+    assert (draft.reason, draft.length, draft.longest) == ("ABORT_TOO_LONG", 4, "g;/x/p.py:1-1~#0 D")
     assert draft.inlining == ["disabled inlining g", "force tracing loop next time f"]
     assert (draft.at.function, draft.at.line, draft.at.offset) == (0, 7, 16)
     assert draft.path == [PathStep(0, 7, 2, None), PathStep(0, 8, 1, None), PathStep(1, 1, 1, None)]
