@@ -81,6 +81,11 @@ def without_samples(python: str, program: Program) -> Cost:
     return record(python, program, interval_s=0.0)
 
 
+def on_one_core(python: str, program: Program) -> Cost:
+    """Record where no second core is to be had: the log is read when the program has ended."""
+    return record(python, program, one_core=True)
+
+
 def all_stages(python: str, program: Program) -> Cost:
     """Record with the ops of every stage."""
     return record(python, program, stages="all")
@@ -92,6 +97,7 @@ def record(
     *,
     interval_s: float = 0.001,
     stages: str = "optimised",
+    one_core: bool = False,
     watch: Watch = lambda process: None,
 ) -> Cost:
     """Record; ``watch`` sees the launcher's process while it runs."""
@@ -104,6 +110,7 @@ def record(
             "out": str(out),
             "interval_s": interval_s,
             "stages": stages,
+            "one_core": one_core,
         }
         (folder / "asked.json").write_text(json.dumps(asked))
         command = [sys.executable, str(RECORD_ONCE), str(folder / "asked.json"), str(folder / "answer.json")]

@@ -13,7 +13,19 @@ from statistics import median
 from typing import List, Sequence
 
 import machine
-from measure import Cost, all_stages, log_only, middle, plain, pypy, ratios, recorded, rounds, without_samples
+from measure import (
+    Cost,
+    all_stages,
+    log_only,
+    middle,
+    on_one_core,
+    plain,
+    pypy,
+    ratios,
+    recorded,
+    rounds,
+    without_samples,
+)
 from programs import LONG, LONG_S, SHORT, SHORT_S, Program, chosen, fetch, warm_up
 
 BAR_LONG = 1.10
@@ -22,6 +34,7 @@ PARTS = (
     ("log alone", log_only),
     ("log and hook (--interval 0)", without_samples),
     ("all (the default)", recorded),
+    ("all, log read afterwards", on_one_core),
     ("all, with --stages all", all_stages),
 )
 

@@ -26,6 +26,8 @@ def _cpu_s(who: int) -> float:
 
 
 def _measured(asked: Dict[str, Any]) -> Dict[str, Any]:
+    if asked["one_core"]:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     interpreter = find_pypy(asked["python"], os.environ, None)
     probed = _cpu_s(resource.RUSAGE_CHILDREN)
     request = Request(
