@@ -125,6 +125,8 @@ def _run(request: Request, environ: Mapping[str, str], raw: RawRecording) -> Fin
     argv = [request.interpreter.path]
     if request.jit is not None:
         argv += ["--jit", request.jit]
+    if request.target == "script" and request.words[0][:1] == "-" != request.words[0]:
+        argv.append("--")  # a file's name, not an option of PyPy's
     finished = run_program(argv + request.words, _child_environ(request, environ, raw.folder))
     # The clock starts where the process does, not where the launcher did.
     launch = dataclasses.replace(
@@ -173,7 +175,11 @@ def _jit_options(text: Optional[str]) -> Dict[str, Scalar]:
 
 
 def _number_or_text(text: str) -> Scalar:
-    return int(text) if text.lstrip("-").isdigit() else text
+    try:
+        number = int(text)
+    except ValueError:
+        return text
+    return number if abs(number) < 1 << 63 else text
 
 
 def _iso(moment: datetime) -> str:

@@ -59,6 +59,44 @@ def test_stages_jit_parameters_interval_and_source_are_as_asked(twice: Any) -> N
     assert program.sha256
 
 
+TWINS = """\
+pair = (lambda n: n + 1), (lambda a: [a, a * 2, a - 3][1])
+def deco(f):
+    return f
+class Owner:
+    @deco
+    def spin(
+        self, n,
+    ):
+        first, second = pair
+        s = 0
+        for i in range(n):
+            s += first(i) + second(i)
+        return s
+Owner().spin(20_000)
+exec("def made(n):\\n    while n: n -= 1\\nmade(20_000)")
+"""
+
+
+def test_functions_alike_in_name_and_place_keep_apart(twice: Any) -> None:
+    # GIVEN two lambdas on one line, in a file with a comma in its name, which the log writes as a dot
+    twice.write("a, b.py", TWINS)
+    assert twice.recorded("--interval", "0", "a, b.py").returncode == 0
+    opened = twice.opened()
+    # THEN nothing is missing, and each merge point names a bytecode of its function
+    assert opened.problems() == set()
+    functions, files = opened.of("functions"), opened.of("files")
+    known = [{row.offset: row.line for row in function.bytecode or []} for function in functions]
+    stages = [trace.stages["optimised"] for trace in opened.of("traces") if not trace.own]
+    points = [point for stage in stages for point in stage.points if point.function is not None]
+    assert all(known[point.function][point.offset] == point.line for point in points)
+    used = [functions[number] for number in sorted({point.function for point in points})]
+    mine = [function for function in used if files[function.file].path.endswith("/a, b.py")]
+    names = sorted(function.qualname for function in mine)
+    assert names == ["<lambda>", "<lambda>", "Owner.spin"]
+    assert "made" in {function.name for function in used if files[function.file].origin == "generated"}
+
+
 def test_options_may_come_from_the_environment(twice: Any) -> None:
     settings = {
         "TRACEBIN_RUN_OUTPUT": str(twice.bundle),

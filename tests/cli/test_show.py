@@ -34,12 +34,13 @@ def test_show_as_json_agrees_with_the_bundle(recording: Any) -> None:
     assert shown["counts"]["samples"] == sum(len(chunk.stack) for chunk in opened.of("samples"))
 
 
-def test_show_prints_every_trace(recording: Any) -> None:
+@pytest.mark.parametrize("kind", ["loop", "entry bridge", "bridge"])
+def test_show_prints_a_trace_of_each_kind(recording: Any, kind: str) -> None:
     traces = recording.opened.of("traces")
-    for number, trace in enumerate(traces):
-        shown = invoke("show", "--trace", number, recording.bundle)
-        assert shown.exit_code == 0
-        assert all(op.name in shown.stdout for op in trace.stages["optimised"].ops[:20])
+    number = next(number for number, trace in enumerate(traces) if trace.kind == kind)
+    shown = invoke("show", "--trace", number, recording.bundle)
+    assert shown.exit_code == 0
+    assert all(op.name in shown.stdout for op in traces[number].stages["optimised"].ops)
 
 
 def test_show_gives_one_trace_as_json(recording: Any) -> None:

@@ -76,9 +76,10 @@ def test_settings_of_the_users_own_are_the_programs(twice: Any, log: str) -> Non
 
 
 def test_double_dash_ends_tracebins_options(twice: Any) -> None:
-    twice.write("prog.py", "import sys; print(sys.argv)")
-    done = twice.recorded("--", "prog.py", "--interval", "-m")
-    assert (done.returncode, done.stdout) == (0, b"['prog.py', '--interval', '-m']\n")
+    twice.write("-c.py", "import sys; print(sys.argv)")
+    done = twice.recorded("--", "-c.py", "--interval", "-m")
+    assert (done.returncode, done.stdout) == (0, b"['-c.py', '--interval', '-m']\n")
+    assert twice.opened().run.command == ["-c.py", "--interval", "-m"]
 
 
 def test_a_script_named_like_pypys_own_start_up_keeps_its_stacks(twice: Any) -> None:
