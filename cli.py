@@ -211,12 +211,14 @@ def _default_name(target: str, words: List[str]) -> str:
 def recover(folder: Path, output: Optional[Path], python: Optional[str]) -> None:
     """Make the bundle of a raw recording that was kept after a failure."""
     from tracebin.recorder.find import find_pypy, running_pypy
-    from tracebin.recorder.launch import check_out
+    from tracebin.recorder.launch import Packing, check_out
     from tracebin.recorder.reader import put_together
 
     out = output or Path(f"{folder.name}.json.gz")
     check_out(out)
-    put_together(find_pypy(python, os.environ, running_pypy()).path, folder, out)
+    packing = Packing(out)
+    put_together(find_pypy(python, os.environ, running_pypy()).path, folder, packing.first)
+    packing.finish()
     click.echo(str(out))
 
 

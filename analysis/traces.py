@@ -118,10 +118,6 @@ class TraceLinks:
         """Give the traces that the jumps and calls of ``trace`` go to, by token."""
         return self._targets.get(trace, {})
 
-    def targets(self, process: int) -> Mapping[str, int]:
-        """Give the last bearer of every token of one process."""
-        return self._bearers.get(process, {})
-
 
 def is_leaving(op: Op) -> bool:
     """Say whether ``op`` goes to the trace its descr names."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import importlib.util
 import io
 import zlib
 from pathlib import Path
@@ -187,6 +188,19 @@ def open_bundle(path: Path) -> Inflated:
     except OSError as fault:
         raise MalformedBundle(f"{path} can't be read: {fault.strerror}") from None
     return open_inflated(source, encoding)
+
+
+def can_write_zstd() -> bool:
+    """Say whether the package that writes zstd is installed; PyPy 7.3.11 has none."""
+    return importlib.util.find_spec("zstandard") is not None
+
+
+def write_zstd(source: Path, out: Path) -> None:
+    """Compress the file ``source`` to ``out``."""
+    import zstandard
+
+    with source.open("rb") as plain, out.open("wb") as packed:
+        zstandard.ZstdCompressor().copy_stream(plain, packed)
 
 
 def create_compressed(path: Path) -> BinaryIO:

@@ -89,7 +89,8 @@ class Run:
     """One recorded run, as a whole.
 
     ``target`` is ``script``, ``module`` or ``code``; ``command`` is what followed
-    ``tracebin run``, its own options left out (``["-m", "pkg", "1"]``); ``output`` maps ``stdout`` and ``stderr``.
+    ``tracebin run``, its own options left out (``["-m", "pkg", "1"]``); ``output``
+    maps ``stdout`` and ``stderr``.
     """
 
     command: List[str]

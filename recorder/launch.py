@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, Mapping, Optional
 
 import tracebin
+from tracebin.bundle.compression import can_write_zstd, write_zstd
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
 from tracebin.recorder.find import Interpreter
@@ -67,6 +68,33 @@ class Recorded:
     bundle: Path
 
 
+class Packing:
+    """The last step to a bundle whose name ends in ``.zst``: PyPy itself can't write that.
+
+    ``first`` is what the reader is to write.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self.first = out.with_name(f".part-{os.getpid()}-{out.stem}") if out.suffix == ".zst" else out
+
+    def finish(self) -> None:
+        """Make ``out`` of what the reader wrote, if that isn't it already.
+
+        Raises:
+            BundleNotWritten: the disk or the folder refused.
+        """
+        if self.first == self._out:
+            return
+        part = self.first.with_name(f"{self.first.name}.zst")
+        try:
+            write_zstd(self.first, part)
+            os.replace(part, self._out)
+            self.first.unlink()
+        except OSError as fault:
+            raise BundleNotWritten(f"the bundle {self._out} can't be written: {fault.strerror}") from None
+
+
 def check_out(out: Path) -> None:
     """Refuse before the program runs if the bundle can't be written afterwards.
 
@@ -78,6 +106,10 @@ def check_out(out: Path) -> None:
         raise BundleNotWritten(f"the bundle can't be written to {out}: there is no folder {folder}")
     if out.is_dir():
         raise BundleNotWritten(f"the bundle can't be written to {out}: it is a folder")
+    if out.suffix == ".zst" and not can_write_zstd():
+        raise BundleNotWritten(
+            f"the bundle {out} can't be written as zstd: pip install zstandard, or use .json.gz"
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise BundleNotWritten(
             f"the bundle can't be written to {out}: the folder can't be written to; name another with -o"
@@ -98,8 +130,9 @@ def record(
     check_out(request.out)
     folder = Path(tempfile.mkdtemp(prefix="tracebin-"))
     raw = RawRecording(folder)
+    packing = Packing(request.out)
     raw.write_launch(_launch(request, environ))
-    reader = Reader(request.interpreter.path, folder, request.out, follows=has_second_core())
+    reader = Reader(request.interpreter.path, folder, packing.first, follows=has_second_core())
     try:
         finished = _run(request, environ, raw)
     except BaseException:
@@ -108,6 +141,7 @@ def record(
         raise
     try:
         reader.finish(progress)
+        packing.finish()
     except RecorderError as fault:
         raise type(fault)(f"{fault}; {_kept(folder)}") from None
     except KeyboardInterrupt:

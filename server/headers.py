@@ -14,7 +14,7 @@ from tracebin.server.problems import Refused
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'"
+    "object-src 'none'; require-trusted-types-for 'script'"
 )
 # Data needs nothing; ``sandbox`` makes it inert even where a browser shows it as a page.
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"

@@ -196,7 +196,7 @@ class _Rows:
             tables.Function: self._function_rows(findings.functions),
             tables.Trace: [_trace_row(row, ops) for row, ops in zip(findings.traces, self._ops)],
             tables.TraceRecord: [{"id": i, "record": line} for i, line in enumerate(self._trace_records)],
-            tables.TraceTarget: _target_rows(links, len(findings.processes)),
+            tables.TraceTarget: _target_rows(links, len(findings.traces)),
             tables.Abort: [_abort_row(row) for row in findings.aborts],
             tables.Chunk: self._columns.rows,
         }
@@ -293,11 +293,11 @@ def _trace_row(row: TraceRow, ops: Row) -> Row:
     return {**columns, **ops, **links}
 
 
-def _target_rows(links: TraceLinks, processes: int) -> List[Row]:
+def _target_rows(links: TraceLinks, traces: int) -> List[Row]:
     return [
-        {"process": process, "id": index, "token": token, "trace": trace}
-        for process in range(processes)
-        for index, (token, trace) in enumerate(links.targets(process).items())
+        {"trace": trace, "id": index, "token": token, "target": target}
+        for trace in range(traces)
+        for index, (token, target) in enumerate(links.targets_of(trace).items())
     ]
 
 

@@ -143,7 +143,7 @@ def one_trace(session: Session, run_id: str, index: int, stage: Optional[str]) -
         functions=functions,
         files=files,
         bridges=_bridges(session, run, index),
-        targets=_targets(session, run, trace.process),
+        targets=_targets(session, run, index),
         parent_guard=_parent_guard(session, run, trace, parent, functions, files),
         stage=stage,
     )
@@ -248,10 +248,10 @@ def _bridges(session: Session, run: int, index: int) -> Dict[int, BridgeLink]:
     }
 
 
-def _targets(session: Session, run: int, process: int) -> Dict[str, int]:
+def _targets(session: Session, run: int, trace: int) -> Dict[str, int]:
     table = tables.TraceTarget
-    pairs = select(table.token, table.trace).where(table.run == run, table.process == process)
-    return {row.token: row.trace for row in session.execute(pairs)}
+    pairs = select(table.token, table.target).where(table.run == run, table.trace == trace)
+    return {row.token: row.target for row in session.execute(pairs)}
 
 
 def _parent_guard(

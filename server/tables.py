@@ -191,15 +191,18 @@ class TraceRecord(Base):
 
 
 class TraceTarget(Base):
-    """A name by which jumps and calls of a process mean one of its traces."""
+    """A name by which the jumps and calls of ``trace`` mean another trace, or itself.
+
+    Names are used again once a trace is freed, so what one means depends on who says it.
+    """
 
     __tablename__ = "trace_targets"
 
     run: Mapped[int] = _run()
-    process: Mapped[int] = _position()
+    trace: Mapped[int] = _position()
     id: Mapped[int] = _position()
     token: Mapped[str]
-    trace: Mapped[int]
+    target: Mapped[int]
 
 
 class Abort(Base):

@@ -144,16 +144,12 @@ def test_a_stage_that_is_not_there_is_refused(make, view):
         view(make.trace(), stage="traced")
 
 
-def test_trace_links_know_bridges_and_targets(make):
+def test_trace_links_know_bridges(make):
     links = TraceLinks()
-    links.add(0, make.trace(number=7, labels=[Label(0, "TargetToken(5)", None)]))
+    links.add(0, make.trace(number=7))
     links.add(1, make.trace(kind="bridge", number=None, parent=Guard(0, 3), runs=8))
-    links.add(2, make.trace(process=1, number=7))
     assert links.bridges(0) == {3: BridgeLink(1, 8)}
     assert links.bridges(1) == {}
-    assert links.targets(0) == {"TargetToken(5)": 0, "<Loop7>": 0}
-    assert links.targets(1) == {"<Loop7>": 2}
-    assert links.targets(2) == {}
 
 
 def test_a_token_used_again_means_its_latest_bearer_by_then(make):
@@ -165,6 +161,13 @@ def test_a_token_used_again_means_its_latest_bearer_by_then(make):
     assert links.targets_of(1) == {"<Loop7>": 0}
     assert links.targets_of(3) == {"<Loop7>": 2}
     assert links.targets_of(0) == links.targets_of(99) == {}
+
+
+def test_a_name_means_a_trace_of_the_same_process(make):
+    links = TraceLinks()
+    links.add(0, make.trace(number=7))
+    links.add(1, make.trace([make.op("call_assembler_i", descr="<Loop7>")], process=1, number=8))
+    assert links.targets_of(1) == {}
 
 
 def test_helpers_of_the_jit_are_no_target(make):

@@ -121,12 +121,12 @@ def upgrade() -> None:
     op.create_table(
         "trace_targets",
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("process", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("trace", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("token", sa.Text(), nullable=False),
-        sa.Column("trace", sa.BigInteger(), nullable=False),
+        sa.Column("target", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["run"], ["runs.pk"], name=op.f("fk_trace_targets_run"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("run", "process", "id", name=op.f("pk_trace_targets")),
+        sa.PrimaryKeyConstraint("run", "trace", "id", name=op.f("pk_trace_targets")),
     )
     op.create_table(
         "traces",
