@@ -23,7 +23,7 @@ from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
-from tracebin.recorder.samples import Sample, SampleFile, spread
+from tracebin.recorder.samples import Sample, SampleFile, spread, ticks_of
 from tracebin.recorder.stacks import Stacks, TraceFinder
 
 
@@ -172,6 +172,9 @@ class SampleRecords:
 
     def place(self, start_ns: int, stop_ns: int, origin_ns: int) -> None:
         """Give every sample its time and its row of the stacks."""
+        if self._notes.sampling.get("timer_taken"):
+            lasted_ns = ticks_of(self._found.samples) * float(self._notes.sampling["interval_s"]) * 1e9
+            stop_ns = min(stop_ns, start_ns + int(lasted_ns))
         times = spread(self._found.samples, start_ns, stop_ns)
         for sample, time in zip(self._found.samples, times):
             self._place(sample, max(time - origin_ns, 0))
@@ -234,6 +237,13 @@ def log_problems(log: JitLog, notes: Notes, pid: int) -> Iterator[Problem]:
     if not notes.is_ended:
         yield Problem(
             "no-end", "The program didn't end in the usual way: the last samples may be missing.", 1, where
+        )
+    if notes.sampling.get("timer_taken"):
+        yield Problem(
+            "timer-taken",
+            "The program set the timer that the sampler uses: there are no samples from then on.",
+            1,
+            where,
         )
     for fault in notes.faults:
         yield Problem("agent-fault", f"The recorder's part in the program failed: {fault}.", 1, where)

@@ -168,6 +168,12 @@ def spread(samples: List[Sample], start_ns: int, stop_ns: int) -> List[int]:
     ]
 
 
+def ticks_of(samples: List[Sample]) -> int:
+    """Count the ticks of the timer that the samples come from."""
+    ticks = _ticks(samples)
+    return ticks[-1] + 1 if ticks else 0
+
+
 def _ticks(samples: List[Sample]) -> List[int]:
     ticks, tick = [], -1
     seen: Dict[int, int] = {}

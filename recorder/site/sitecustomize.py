@@ -73,6 +73,7 @@ class _Agent:
         self.folder = settings["folder"]
         self.notes = -1
         self.samples = -1
+        self.timer_s = 0.0
         self.codes: Dict[int, CodeType] = {}
         self.last_sync = 0
         self.faults: List[str] = []
@@ -217,9 +218,16 @@ class _Agent:
 
             before = self.now()
             _vmprof.enable(self.samples, interval, 1, 0, 0, 1)
+            self.timer_s = self.timer()
             self.note("sampling", {"started_ns": before, "interval_s": interval})
         except Exception as fault:
             self.fault("sampling", fault)
+
+    def timer(self) -> float:
+        """Give the period that the kernel keeps for the timer of samples."""
+        import _signal  # type: ignore[import-not-found]
+
+        return float(_signal.getitimer(_signal.ITIMER_REAL)[1])
 
     def stop_sampling(self) -> None:
         try:
@@ -227,8 +235,12 @@ class _Agent:
 
             if _vmprof.is_enabled():
                 stopped = self.now()
+                # A timer that the program has set for itself has put an end to ours.
+                is_ours = self.timer() == self.timer_s
                 _vmprof.disable()
-                self.note("sampled", {"stopped_ns": stopped, "written_ns": self.now()})
+                self.note(
+                    "sampled", {"stopped_ns": stopped, "written_ns": self.now(), "timer_taken": not is_ours}
+                )
         except Exception as fault:
             self.fault("sampling", fault)
 

@@ -112,6 +112,21 @@ def test_children_of_the_program_are_not_recorded_by_accident(twice: Any) -> Non
     assert opened.problems() == {"children"}
 
 
+def test_a_timer_of_the_programs_own_works_and_is_told(twice: Any) -> None:
+    twice.write(
+        "prog.py",
+        "import signal\n"
+        "hits = []\n"
+        "signal.signal(signal.SIGALRM, lambda *rest: hits.append(1))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)\n"
+        "while len(hits) < 5: pass\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+        "print('rang')\n",
+    )
+    assert twice.same("prog.py").stdout == b"rang\n"
+    assert twice.opened().problems() == {"timer-taken"}
+
+
 # --- ends -------------------------------------------------------------------------------
 
 ENDS = {

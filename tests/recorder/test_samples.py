@@ -10,7 +10,10 @@ from typing import Any, Callable
 
 import pytest
 
+from tracebin.recorder.process_records import SampleRecords
+from tracebin.recorder.raw import Notes
 from tracebin.recorder.samples import CodeName, Sample, SampleFile, pairs, read_samples, spread
+from tracebin.recorder.stacks import Stacks, TraceFinder
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PYPYS = {"pypy3.9-7.3.11": 6, "pypy3.11-7.3.19": 6, "pypy3.11-8.0.1": 7}
@@ -145,6 +148,16 @@ def test_samples_of_one_tick_have_one_time() -> None:
 def test_samples_with_times_keep_them() -> None:
     assert spread([sample(time=70), sample(time=90)], 0, 1000) == [70, 90]
     assert spread([], 0, 1000) == []
+
+
+@pytest.mark.parametrize(("taken", "times"), [(False, [500, 1000]), (True, [100, 200])])
+def test_samples_of_a_timer_that_was_taken_lie_where_it_still_ran(taken: bool, times: list[int]) -> None:
+    found = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 2)
+    notes = Notes(1, sampling={"timer_taken": taken, "interval_s": 100 / 1e9})
+    records = SampleRecords(0, found, notes, Stacks(lambda _: 0, TraceFinder(), lambda _: False))
+    records.place(0, 1000, 0)
+    (chunk,) = records.chunks(0)
+    assert [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(2)] == times
 
 
 # --- real files --------------------------------------------------------------------------
