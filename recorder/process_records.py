@@ -234,9 +234,17 @@ def log_problems(log: JitLog, notes: Notes, pid: int) -> Iterator[Problem]:
             1,
             where,
         )
+    yield from _notes_problems(notes, where)
+
+
+def _notes_problems(notes: Notes, where: str) -> Iterator[Problem]:
     if not notes.is_ended:
         yield Problem(
             "no-end", "The program didn't end in the usual way: the last samples may be missing.", 1, where
+        )
+    if notes.forks:
+        yield Problem(
+            "children", "Child processes that the program forked are not recorded.", notes.forks, where
         )
     if notes.sampling.get("timer_taken"):
         yield Problem(

@@ -70,6 +70,7 @@ class Notes:
     sampling: Dict[str, Any] = field(default_factory=dict)
     threads: Dict[int, str] = field(default_factory=dict)
     other_threads: int = 0
+    forks: int = 0
     code_memory: Optional[CodeMemory] = None
     faults: List[str] = field(default_factory=list)
     is_ended: bool = False
@@ -187,4 +188,5 @@ def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
     elif kind == "fault":
         notes.faults.append(str(frame[1]))
     elif kind == "end":
+        notes.forks = int(frame[1].get("forks", 0))
         notes.is_ended = True

@@ -32,7 +32,6 @@ def _start_agent() -> None:
     import marshal
 
     settings = marshal.loads(bytes.fromhex(settings))
-    settings["log"] = os.environ.get("PYPYLOG", "")
     if "%d" not in (settings["environ"]["PYPYLOG"] or ""):
         # PyPy itself takes it out of the environment, unless each process is to have a log of its own.
         settings["environ"]["PYPYLOG"] = None
@@ -74,6 +73,7 @@ class _Agent:
         self.notes = -1
         self.samples = -1
         self.timer_s = 0.0
+        self.forks = 0
         self.codes: Dict[int, CodeType] = {}
         self.last_sync = 0
         self.faults: List[str] = []
@@ -93,7 +93,7 @@ class _Agent:
         self.sync()
         atexit.register(self.stop)
         os.register_at_fork(
-            before=self.before_fork, after_in_parent=self.hide_log, after_in_child=self.leave_child
+            before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.leave_child
         )
         self.watch_compiling()
         self.start_sampling()
@@ -140,11 +140,18 @@ class _Agent:
         debug_stop("tracebin-sync")
 
     def before_fork(self) -> None:
-        """Name a log for the child: without one, PyPy would print it to the child's stderr.
+        """Name a log for the child: without one, PyPy would print its own to the child's stderr.
 
-        A grandchild may live longer than the recording's folder, and has none.
+        It is one without categories: a daemon closes all its files, and what is written
+        to the log's number after that goes into a file of the program's.
         """
-        self.putenv("PYPYLOG", self.settings["log"] if self.getpid() == self.pid else self.NO_LOG)
+        self.putenv("PYPYLOG", self.NO_LOG)
+
+    def after_fork(self) -> None:
+        """Count the child, in this process only."""
+        self.hide_log()
+        if self.getpid() == self.pid:
+            self.forks += 1
 
     def leave_child(self) -> None:
         """Have PyPy open this child's log now, by a section, and take the sampler out of it.
@@ -219,9 +226,27 @@ class _Agent:
             before = self.now()
             _vmprof.enable(self.samples, interval, 1, 0, 0, 1)
             self.timer_s = self.timer()
+            self.stop_before_exec("execv")
+            self.stop_before_exec("execve")
             self.note("sampling", {"started_ns": before, "interval_s": interval})
         except Exception as fault:
             self.fault("sampling", fault)
+
+    def stop_before_exec(self, name: str) -> None:
+        """Stop the timer before another program takes this process: the first tick would kill it."""
+        import os
+        import posix
+
+        original = getattr(posix, name)
+
+        def stopping(*args: Any, **named: Any) -> Any:
+            if self.getpid() == self.pid:
+                self.stop_sampling()
+            return original(*args, **named)
+
+        stopping.__name__ = stopping.__qualname__ = name
+        for module in (posix, os):
+            setattr(module, name, stopping)
 
     def timer(self) -> float:
         """Give the period that the kernel keeps for the timer of samples."""
@@ -257,7 +282,7 @@ class _Agent:
             self.sync()
             for text in self.faults:
                 self.note("fault", text)
-            self.note("end", {"stopped_ns": self.now()})
+            self.note("end", {"stopped_ns": self.now(), "forks": self.forks})
         except OSError:
             pass  # the program closed our files or filled the disk: the notes end here, and say so by that
 

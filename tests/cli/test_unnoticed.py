@@ -112,6 +112,34 @@ def test_children_of_the_program_are_not_recorded_by_accident(twice: Any) -> Non
     assert opened.problems() == {"children"}
 
 
+def test_a_program_may_give_its_process_to_another(twice: Any) -> None:
+    twice.write(
+        "prog.py",
+        "import os, sys\n"
+        "try: os.execve('/nowhere', ['x'], {})\n"
+        "except FileNotFoundError: print('none', flush=True)\n"
+        "os.execvp(sys.executable, [sys.executable, '-c', 'print(sum(n % 7 for n in range(10_000_000)))'])\n",
+    )
+    assert twice.same("prog.py").returncode == 0
+    assert "no-end" in twice.opened().problems()
+
+
+def test_a_daemons_child_keeps_its_files_to_itself(twice: Any) -> None:
+    # GIVEN a child that closes every file and opens its own under their numbers
+    twice.write(
+        "prog.py",
+        "import os, sys\n"
+        "if os.fork() == 0:\n"
+        "    os.closerange(3, 1024)\n"
+        "    files = [os.open('own.txt', os.O_CREAT | os.O_RDWR) for _ in range(10)]\n"
+        "    sum(n % 7 for n in range(300_000))\n"
+        "    sys.exit(0)\n"
+        "os.wait()\n"
+        "print(os.path.getsize('own.txt'))\n",
+    )
+    assert twice.same("prog.py").stdout == b"0\n"
+
+
 def test_a_timer_of_the_programs_own_works_and_is_told(twice: Any) -> None:
     twice.write(
         "prog.py",

@@ -18,7 +18,7 @@ FRAMES: list[tuple[Any, ...]] = [
     ("threads", [(140, "MainThread")], 2),
     ("memory", (4096, 1024)),
     ("fault", "compile hook: ValueError: x"),
-    ("end", {"stopped_ns": 30}),
+    ("end", {"stopped_ns": 30, "forks": 2}),
 ]
 NOTES = b"".join(marshal.dumps(frame) for frame in FRAMES)
 
@@ -37,7 +37,7 @@ def test_notes_are_read(raw: RawRecording) -> None:
         ("f", "x.py", 3, b"marshalled")
     ]
     assert (notes.threads, notes.other_threads) == ({140: "MainThread"}, 2)
-    assert notes.code_memory == CodeMemory(4096, 1024)
+    assert (notes.forks, notes.code_memory) == (2, CodeMemory(4096, 1024))
     assert notes.faults == ["compile hook: ValueError: x"]
     assert notes.is_ended
 
