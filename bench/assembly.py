@@ -10,6 +10,7 @@ import argparse
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Dict, List
 
 import machine
@@ -119,7 +120,7 @@ def _peak_bytes(pid: int) -> int:
 
 
 def _judge(rows: List[Row]) -> None:
-    share = sorted(row.share for row in rows)[len(rows) // 2]
+    share = median(row.share for row in rows)
     memory = max(max(row.launcher_bytes, row.assembling_bytes) for row in rows)
     _say("time after the end, median, of the run", f"{share:.1%}", f"{BAR_SHARE:.0%}", share <= BAR_SHARE)
     _say("memory", f"{memory / MIB:.0f} MiB", f"{BAR_BYTES / MIB:.0f} MiB", memory <= BAR_BYTES)
