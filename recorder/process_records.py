@@ -249,7 +249,7 @@ def _notes_problems(notes: Notes, where: str) -> Iterator[Problem]:
     if notes.sampling.get("timer_taken"):
         yield Problem(
             "timer-taken",
-            "The program set the timer that the sampler uses: there are no samples from then on.",
+            "The program took the sampler's signal, SIGPROF: there are no samples from then on.",
             1,
             where,
         )

@@ -19,7 +19,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
 
 def _start_agent() -> None:
@@ -51,6 +51,8 @@ class _Agent:
 
     SYNC_EVERY_NS = 500_000_000
     NO_LOG = "tracebin:/dev/null"
+    # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
+    IDLE_S = 0.999
 
     def __init__(self, settings: Dict[str, Any], file: str) -> None:
         import _thread
@@ -72,7 +74,8 @@ class _Agent:
         self.folder = settings["folder"]
         self.notes = -1
         self.samples = -1
-        self.timer_s = 0.0
+        self.timer: Optional[_Timer] = None
+        self.handler: Any = None
         self.forks = 0
         self.codes: Dict[int, CodeType] = {}
         self.last_sync = 0
@@ -217,51 +220,45 @@ class _Agent:
         self.note("code", place, self.dumps(code))
 
     def start_sampling(self) -> None:
+        """Have PyPy's sampler answer SIGPROF, and send that by a timer of our own.
+
+        PyPy's own timers won't do. SIGALRM is a signal that programs use; ITIMER_PROF
+        counts CPU time in steps of the kernel's tick (4 ms on many), and goes on into a
+        program that takes the process by exec, and kills it.
+        """
+        import _signal  # type: ignore[import-not-found]
+
+        import _vmprof
+
         interval = self.settings["interval"]
         if not interval:
             return
         try:
-            import _vmprof
-
+            self.timer = _Timer(_signal.SIGPROF)
+        except Exception as fault:
+            self.fault("timer", fault)
+        try:
             before = self.now()
-            _vmprof.enable(self.samples, interval, 1, 0, 0, 1)
-            self.timer_s = self.timer()
-            self.stop_before_exec("execv")
-            self.stop_before_exec("execve")
+            self.handler = _signal.getsignal(_signal.SIGPROF)
+            _vmprof.enable(self.samples, interval if self.timer is None else self.IDLE_S, 1, 0, 0, 0)
+            if self.timer is not None:
+                self.timer.start(interval)
             self.note("sampling", {"started_ns": before, "interval_s": interval})
         except Exception as fault:
             self.fault("sampling", fault)
 
-    def stop_before_exec(self, name: str) -> None:
-        """Stop the timer before another program takes this process: the first tick would kill it."""
-        import os
-        import posix
-
-        original = getattr(posix, name)
-
-        def stopping(*args: Any, **named: Any) -> Any:
-            if self.getpid() == self.pid:
-                self.stop_sampling()
-            return original(*args, **named)
-
-        stopping.__name__ = stopping.__qualname__ = name
-        for module in (posix, os):
-            setattr(module, name, stopping)
-
-    def timer(self) -> float:
-        """Give the period that the kernel keeps for the timer of samples."""
-        import _signal  # type: ignore[import-not-found]
-
-        return float(_signal.getitimer(_signal.ITIMER_REAL)[1])
-
     def stop_sampling(self) -> None:
-        try:
-            import _vmprof
+        import _signal
 
+        import _vmprof
+
+        try:
+            if self.timer is not None:
+                self.timer.delete()
             if _vmprof.is_enabled():
                 stopped = self.now()
-                # A timer that the program has set for itself has put an end to ours.
-                is_ours = self.timer() == self.timer_s
+                # A handler that the program has set for the signal has put an end to the sampler's.
+                is_ours = _signal.getsignal(_signal.SIGPROF) == self.handler
                 _vmprof.disable()
                 self.note(
                     "sampled", {"stopped_ns": stopped, "written_ns": self.now(), "timer_taken": not is_ours}
@@ -297,6 +294,62 @@ class _Agent:
     def fault(self, where: str, fault: Exception) -> None:
         if len(self.faults) < 20:
             self.faults.append(f"{where}: {type(fault).__name__}: {fault}")
+
+
+class _Timer:
+    """A timer of the kernel's that sends this process a signal by the clock on the wall.
+
+    Unlike the timers of setitimer, exec and fork end it (timer_create(2)).  Called
+    through PyPy's own _rawffi, since ctypes would be noticed in ``sys.modules``.
+    """
+
+    CLOCK_MONOTONIC = 1
+
+    def __init__(self, number: int) -> None:
+        import _rawffi  # type: ignore[import-not-found]
+
+        self.array = _rawffi.Array
+        self.library = _rawffi.CDLL(None)
+        # struct sigevent: value, signal, SIGEV_SIGNAL (0), and room for the rest of the union.
+        event = self.memory(self.bytes_of(0, 8) + self.bytes_of(number, 4) + self.bytes_of(0, 52))
+        place = self.memory(self.bytes_of(0, 8))
+        self.call("timer_create", "iPP", self.CLOCK_MONOTONIC, event.buffer, place.buffer)
+        self.id = int.from_bytes(b"".join(place[i] for i in range(8)), self.order())
+
+    def start(self, seconds: float) -> None:
+        """Send the signal every ``seconds`` from now on."""
+        whole = int(seconds)
+        nanoseconds = int((seconds - whole) * 1e9)
+        period = self.bytes_of(whole, 8) + self.bytes_of(nanoseconds, 8)
+        times = self.memory(period * 2)
+        self.call("timer_settime", "PiPP", self.id, 0, times.buffer, 0)
+
+    def delete(self) -> None:
+        """Send it no more."""
+        self.call("timer_delete", "P", self.id)
+
+    def call(self, name: str, kinds: str, *values: int) -> None:
+        arguments = []
+        for kind, value in zip(kinds, values):
+            argument = self.array(kind)(1, autofree=True)
+            argument[0] = value
+            arguments.append(argument)
+        if self.library.ptr(name, list(kinds), "i")(*arguments)[0] != 0:
+            raise OSError(name + " failed")
+
+    def memory(self, data: bytes) -> Any:
+        memory = self.array("c")(len(data), autofree=True)
+        for place, byte in enumerate(data):
+            memory[place] = bytes([byte])
+        return memory
+
+    def bytes_of(self, number: int, size: int) -> bytes:
+        return number.to_bytes(size, self.order())
+
+    def order(self) -> Any:
+        import sys
+
+        return sys.byteorder
 
 
 def _hand_over() -> None:

@@ -140,19 +140,42 @@ def test_a_daemons_child_keeps_its_files_to_itself(twice: Any) -> None:
     assert twice.same("prog.py").stdout == b"0\n"
 
 
-def test_a_timer_of_the_programs_own_works_and_is_told(twice: Any) -> None:
-    twice.write(
-        "prog.py",
-        "import signal\n"
-        "hits = []\n"
-        "signal.signal(signal.SIGALRM, lambda *rest: hits.append(1))\n"
-        "signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)\n"
-        "while len(hits) < 5: pass\n"
-        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
-        "print('rang')\n",
-    )
+ALARM = (
+    "import signal, time\n"
+    "hits = []\n"
+    "signal.signal(signal.SIGALRM, lambda *rest: hits.append(1))\n"
+    "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+    "time.sleep(0.3)\n"
+    "print(len(hits))\n"
+)
+PROFILER = (
+    "import signal\n"
+    "hits = []\n"
+    "signal.signal(signal.SIGPROF, lambda *rest: hits.append(1))\n"
+    "signal.setitimer(signal.ITIMER_PROF, 0.01, 0.01)\n"
+    "while len(hits) < 5: pass\n"
+    "signal.setitimer(signal.ITIMER_PROF, 0)\n"
+    "print('rang')\n"
+)
+
+
+def test_an_alarm_of_the_programs_own_rings_once(twice: Any) -> None:
+    twice.write("prog.py", ALARM)
+    assert twice.same("prog.py").stdout == b"1\n"
+    assert twice.opened().problems() == set()
+
+
+def test_a_program_that_profiles_itself_works_and_is_told(twice: Any) -> None:
+    twice.write("prog.py", PROFILER)
     assert twice.same("prog.py").stdout == b"rang\n"
     assert twice.opened().problems() == {"timer-taken"}
+
+
+def test_the_default_action_of_an_alarm_is_what_it_is(twice: Any) -> None:
+    twice.write(
+        "prog.py", "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_DFL)\ntime.sleep(0.2)"
+    )
+    assert twice.same("prog.py").returncode == 0
 
 
 # --- ends -------------------------------------------------------------------------------
