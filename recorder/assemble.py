@@ -94,7 +94,7 @@ class Assembly:
             0, known.log, self._clock, self._functions, str(known.notes.about.get("agent", ""))
         )
         stacks = Stacks(self._function_of, records.finder(0), self._is_start_up)
-        samples = SampleRecords(0, known.samples, known.notes, stacks)
+        samples = SampleRecords(0, known.samples, known.stamps, known.notes, self._clock, stacks)
         samples.place(*self._sampled(), self._launch.started_ns)
         writer = BundleWriter(out, self._run())
         writer.add("processes", self._process())
@@ -211,6 +211,12 @@ class Assembly:
         if known.notes.other_threads and len(samples.threads()) < 2:
             text = "The program had other threads at a time; this PyPy's sampler sees the main thread alone."
             found.append(Problem("threads-not-sampled", text, known.notes.other_threads))
+        if not samples.is_stamped:
+            text = (
+                "The samples came without time and program counter: they are spread evenly, "
+                "and a loop of machine code that calls nothing looks interpreted."
+            )
+            found.append(Problem("no-stamps", text, len(known.samples.samples)))
         if samples.empty:
             found.append(
                 Problem("empty-samples", "Samples without any Python frame were left out.", samples.empty)

@@ -16,6 +16,7 @@ from tracebin.bundle.records import (
     Thread,
     Trace,
 )
+from tracebin.recorder.alignment import align
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.code_blocks import CodeBlock
 from tracebin.recorder.functions import Functions
@@ -23,7 +24,7 @@ from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
-from tracebin.recorder.samples import Sample, SampleFile, spread, ticks_of
+from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
 from tracebin.recorder.stacks import Stacks, TraceFinder
 
 
@@ -124,13 +125,15 @@ class ProcessRecords:
         )
 
     def finder(self, first_trace: int) -> TraceFinder:
-        """Give the index of GC tables; the first trace has number ``first_trace``."""
+        """Give the index of machine code; the first trace has number ``first_trace``."""
         finder = TraceFinder()
         for number, draft in enumerate(self._log.traces, first_trace):
             if draft.block is not None:
-                finder.add(draft.block.address, self._clock.ns(draft.start), number)
+                block = draft.block
+                since_ns = self._clock.ns(draft.stop)
+                finder.add(block.address, len(block.code), since_ns, number, draft.at.function)
         for block in self._log.helpers:
-            finder.add(block.address, 0, -1)
+            finder.add(block.address, len(block.code), 0, -1)
         return finder
 
 
@@ -160,27 +163,54 @@ def _machine_code(block: Optional[CodeBlock], backend: str) -> Optional[MachineC
 
 
 class SampleRecords:
-    """The samples of one process, their threads and stacks."""
+    """The samples of one process, their threads and stacks.
 
-    def __init__(self, process: int, found: SampleFile, notes: Notes, stacks: Stacks) -> None:
+    Stamps are used where it can be told which sample they belong to; of a process
+    that was killed, as many as got written.
+    """
+
+    def __init__(
+        self, process: int, found: SampleFile, stamps: List[Stamp], notes: Notes, clock: Clock, stacks: Stacks
+    ) -> None:
         self._process = process
         self._found = found
         self._notes = notes
+        self._clock = clock
         self._stacks = stacks
         self._by_thread: Dict[int, List[Tuple[int, int, int]]] = {}
         self.empty = 0
+        self._stamps = self._own_stamps(stamps) if clock.is_known else []
+        self.is_stamped = bool(self._stamps) or not found.samples
+
+    def _own_stamps(self, stamps: List[Stamp]) -> List[Stamp]:
+        """Give the stamps of the first samples, one for each."""
+        samples = self._found.samples
+        if "stopped_ns" not in self._notes.sampling:
+            return stamps[: len(samples)]
+
+        def fits(sample: int, stamp: int) -> bool:
+            tick, pc = stamps[stamp]
+            return self._stacks.fits(samples[sample].stack, pc, self._clock.ns(tick))
+
+        places = align(len(samples), len(stamps), fits)
+        return [stamps[place] for place in places or []]
 
     def place(self, start_ns: int, stop_ns: int, origin_ns: int) -> None:
         """Give every sample its time and its row of the stacks."""
+        stamped = len(self._stamps)
+        for sample, stamp in zip(self._found.samples, self._stamps):
+            self._place(sample, self._clock.ns(stamp.tick), stamp.pc)
+        rest = self._found.samples[stamped:]
+        if stamped:
+            start_ns = max(start_ns, self._clock.ns(self._stamps[-1].tick) + origin_ns)
         if self._notes.sampling.get("timer_taken"):
-            lasted_ns = ticks_of(self._found.samples) * float(self._notes.sampling["interval_s"]) * 1e9
+            lasted_ns = ticks_of(rest) * float(self._notes.sampling["interval_s"]) * 1e9
             stop_ns = min(stop_ns, start_ns + int(lasted_ns))
-        times = spread(self._found.samples, start_ns, stop_ns)
-        for sample, time in zip(self._found.samples, times):
-            self._place(sample, max(time - origin_ns, 0))
+        for sample, time in zip(rest, spread(rest, start_ns, stop_ns)):
+            self._place(sample, max(time - origin_ns, 0), None)
 
-    def _place(self, sample: Sample, time_ns: int) -> None:
-        row = self._stacks.add(sample.stack, time_ns)
+    def _place(self, sample: Sample, time_ns: int, pc: Optional[int]) -> None:
+        row = self._stacks.add(sample.stack, time_ns, pc)
         if row < 0:
             self.empty += 1
         else:

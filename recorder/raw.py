@@ -6,6 +6,8 @@ finish.json    what it knew after the end; missing if the launcher died
 PID.notes      the agent's notes: marshal frames, each a tuple, first its kind
 PID.log        PYPYLOG
 PID.prof       samples
+PID.stamps     for each sample ticks of the log's clock and the program counter, two
+               words; missing where the agent can't have them
 ============== =============================================================
 
 The agent (site/sitecustomize.py) writes notes alone, so the two change together.

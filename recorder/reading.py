@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, Optional
+from typing import BinaryIO, Callable, List, Optional
 
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
-from tracebin.recorder.samples import SampleFile, read_samples
+from tracebin.recorder.samples import SampleFile, Stamp, read_samples, read_stamps
 from tracebin.recorder.sections import BLOCK_BYTES, LineSplitter
 from tracebin.recorder.sources import Files
 
@@ -31,6 +31,7 @@ class Known:
     functions: Functions
     files: Files
     samples: SampleFile
+    stamps: List[Stamp]
 
 
 class Reading:
@@ -126,4 +127,5 @@ class _ProcessReading:
         if self._stream is not None:
             self._stream.close()
         samples = read_samples(self._raw.data(self._pid, "prof"))
-        return Known(self._pid, self._notes.notes, self._log, self.functions, self.files, samples)
+        stamps = read_stamps(self._raw.data(self._pid, "stamps"))
+        return Known(self._pid, self._notes.notes, self._log, self.functions, self.files, samples, stamps)

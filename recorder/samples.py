@@ -153,6 +153,19 @@ def _code_name(text: str) -> Optional[CodeName]:
     return CodeName(match[1], int(match[2]), match[3]) if match else None
 
 
+class Stamp(NamedTuple):
+    """When a sample was taken, in ticks of the log's clock, and where: the program counter."""
+
+    tick: int
+    pc: int
+
+
+def read_stamps(data: bytes) -> List[Stamp]:
+    """Read the file of stamps; a row that is cut is left out."""
+    words = struct.unpack(f"<{len(data) // 16 * 2}Q", data[: len(data) // 16 * 16])
+    return [Stamp(tick, pc) for tick, pc in zip(words[0::2], words[1::2])]
+
+
 def spread(samples: List[Sample], start_ns: int, stop_ns: int) -> List[int]:
     """Give each sample a time: its own, or its tick's place between start and stop.
 

@@ -19,25 +19,38 @@ _STATE_OF_KIND = {1: "interpreted", 2: "blackhole", 3: "jitted", 4: "tracing", 5
 _ASSEMBLER = 6
 _JITTED = STATES.index("jitted")
 
+_INTERPRETED = STATES.index("interpreted")
+
 Row = Tuple[int, int, int, int]
+# Function, state and trace.
+Frame = Tuple[int, int, int]
 
 
 class TraceFinder:
-    """Find the trace by its GC table's address, which is reused after a free."""
+    """Find a trace by an address in its machine code; addresses are reused after a free."""
 
     def __init__(self) -> None:
         self._times: Dict[int, List[int]] = {}
         self._traces: Dict[int, List[int]] = {}
+        self._blocks: List[Tuple[int, int, int, int]] = []
+        self._starts: List[int] = []
+        self._largest = 0
+        self._at_pc: Dict[int, List[Tuple[int, int]]] = {}
+        self._functions: Dict[int, Optional[int]] = {}
 
-    def add(self, address: int, since_ns: int, trace: int) -> None:
-        """Note that ``trace`` (-1: a helper) lies at ``address`` from then on."""
+    def add(self, address: int, size: int, since_ns: int, trace: int, function: Optional[int] = None) -> None:
+        """Note that ``trace`` (-1: a helper), of ``function``, lies at ``address`` from then on."""
+        self._functions[trace] = function
         times = self._times.setdefault(address, [])
         place = bisect.bisect_right(times, since_ns)
         times.insert(place, since_ns)
         self._traces.setdefault(address, []).insert(place, trace)
+        self._blocks.append((address, address + size, since_ns, trace))
+        self._largest = max(self._largest, size)
+        self._starts = []
 
     def at(self, address: int, time_ns: int) -> Optional[int]:
-        """Give the trace there at that time, -1 for a helper, None if nothing is."""
+        """Give the trace whose GC table is there at that time, -1 for a helper, None if none is."""
         times = self._times.get(address)
         if not times:
             return None
@@ -46,6 +59,31 @@ class TraceFinder:
     def is_reused(self, address: int) -> bool:
         """Say whether more than one trace has been there."""
         return len(self._times.get(address, ())) > 1
+
+    def function_of(self, trace: int) -> Optional[int]:
+        """Give the function that ``trace`` starts in."""
+        return self._functions.get(trace)
+
+    def around(self, pc: int, time_ns: int) -> int:
+        """Give the trace whose machine code ``pc`` lies in at that time, -1 if none is."""
+        found = self._at_pc.get(pc)
+        if found is None:
+            found = self._at_pc[pc] = self._candidates(pc)
+        before = [trace for since_ns, trace in found if since_ns <= time_ns]
+        return before[-1] if before else -1
+
+    def _candidates(self, pc: int) -> List[Tuple[int, int]]:
+        if not self._starts:
+            self._blocks.sort()
+            self._starts = [block[0] for block in self._blocks]
+        found = []
+        place = bisect.bisect_right(self._starts, pc) - 1
+        while place >= 0 and self._starts[place] > pc - self._largest:
+            _, end, since_ns, trace = self._blocks[place]
+            if pc < end:
+                found.append((since_ns, trace))
+            place -= 1
+        return sorted(found)
 
 
 class Stacks:
@@ -59,23 +97,38 @@ class Stacks:
         self._is_start_up = is_start_up
         self._rows: List[Row] = []
         self._ids: Dict[Row, int] = {}
-        self._known: Dict[bytes, int] = {}
+        self._known: Dict[Tuple[bytes, int], int] = {}
         self.unmatched = 0
         self.in_assembler = 0
 
-    def add(self, stack: bytes, time_ns: int) -> int:
-        """Give the row of a stack's innermost frame; -1 for a stack without frames."""
-        known = self._known.get(stack)
+    def add(self, stack: bytes, time_ns: int, pc: Optional[int] = None) -> int:
+        """Give the row of a stack's innermost frame; -1 for a stack without frames.
+
+        ``pc`` is where the processor was, if that is known.
+        """
+        inside = -1 if pc is None else self._finder.around(pc, time_ns)
+        known = self._known.get((stack, inside))
         if known is None:
             frames, is_fixed = self._frames(stack, time_ns)
-            known = self._insert(frames)
+            known = self._insert(frames if inside < 0 else _corrected(frames, inside))
             if is_fixed:
-                self._known[stack] = known
+                self._known[stack, inside] = known
         return known
 
-    def _frames(self, stack: bytes, time_ns: int) -> Tuple[List[Tuple[int, int, int]], bool]:
+    def fits(self, stack: bytes, pc: int, time_ns: int) -> bool:
+        """Say whether a sample with this stack can have been taken at ``pc``.
+
+        In machine code the innermost frame is one of the trace's, or the stack shows machine code.
+        """
+        inside = self._finder.around(pc, time_ns)
+        if inside < 0:
+            return True
+        kind, value = pairs(stack)[0] if stack else (0, 0)
+        return kind == _ASSEMBLER or self._function_of(value) == self._finder.function_of(inside)
+
+    def _frames(self, stack: bytes, time_ns: int) -> Tuple[List[Frame], bool]:
         """Give (function, state, trace) innermost first, and whether time plays no part."""
-        frames: List[Tuple[int, int, int]] = []
+        frames: List[Frame] = []
         trace, waiting, is_fixed = -1, False, True
         for kind, value in pairs(stack):
             if kind == _ASSEMBLER:
@@ -103,14 +156,14 @@ class Stacks:
         self.unmatched += found is None
         return -1 if found is None else found
 
-    def _trimmed(self, frames: List[Tuple[int, int, int]]) -> List[Tuple[int, int, int]]:
+    def _trimmed(self, frames: List[Frame]) -> List[Frame]:
         """Leave out the interpreter's own start-up at the root: every program has it."""
         end = len(frames)
         while end > 1 and frames[end - 1][0] >= 0 and self._is_start_up(frames[end - 1][0]):
             end -= 1
         return frames[:end]
 
-    def _insert(self, frames: List[Tuple[int, int, int]]) -> int:
+    def _insert(self, frames: List[Frame]) -> int:
         parent = -1
         for function, state, trace in reversed(frames):
             row = (parent, function, state, trace)
@@ -127,3 +180,19 @@ class Stacks:
             StackChunk(*(list(column) for column in zip(*self._rows[start : start + CHUNK_ROWS])))
             for start in range(0, len(self._rows), CHUNK_ROWS)
         ]
+
+
+def _corrected(frames: List[Frame], inside: int) -> List[Frame]:
+    """Say of the innermost frames that they are in the machine code of trace ``inside``.
+
+    The stack itself shows machine code by the return address of its last call: none in a
+    loop that calls nothing, the parent's in a bridge that has called nothing yet.
+    """
+    if not frames or frames[0][1] not in (_INTERPRETED, _JITTED):
+        return frames
+    first = frames[0]
+    count = 1
+    if first[1] == _JITTED:
+        while count < len(frames) and frames[count][1:] == first[1:]:
+            count += 1
+    return [*((function, _JITTED, inside) for function, _, _ in frames[:count]), *frames[count:]]

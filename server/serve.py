@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -46,6 +47,8 @@ def serve(
     config = config or ServerConfig.from_environment(os.environ)
     if host not in _EVERYWHERE:
         config = replace(config, trusted_hosts=(*config.trusted_hosts, _in_url(host).lower()))
+    # A request that waits a moment for a thread is nothing to report.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     listening = listen(host, port)
     with closing(listening), _ended_by_sigterm():
         app = create_app(config)

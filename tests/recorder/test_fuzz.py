@@ -18,7 +18,7 @@ from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
 from tracebin.recorder.raw import Notes
-from tracebin.recorder.samples import read_samples
+from tracebin.recorder.samples import read_samples, read_stamps
 from tracebin.recorder.sources import Files
 from tracebin.recorder.stacks import Stacks
 
@@ -114,8 +114,10 @@ def read_profile(data: bytes) -> None:
     functions = Functions(Files("/", "/lib"))
     log = JitLog(functions)
     found = read_samples(data)
-    finder = ProcessRecords(0, log, Clock([], 0, (0, 0)), functions, "").finder(0)
-    records = SampleRecords(0, found, Notes(1), Stacks(lambda _: 0, finder, lambda _: False))
+    clock = Clock([], 0, (0, 0))
+    finder = ProcessRecords(0, log, clock, functions, "").finder(0)
+    stamps = read_stamps(data)
+    records = SampleRecords(0, found, stamps, Notes(1), clock, Stacks(lambda _: 0, finder, lambda _: False))
     records.place(0, 1_000_000, 0)
     rows = sum(len(chunk.stack) for chunk in records.chunks(0))
     assert rows + records.empty == len(found.samples)

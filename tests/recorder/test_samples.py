@@ -10,9 +10,19 @@ from typing import Any, Callable
 
 import pytest
 
+from tracebin.recorder.clock import Clock
 from tracebin.recorder.process_records import SampleRecords
 from tracebin.recorder.raw import Notes
-from tracebin.recorder.samples import CodeName, Sample, SampleFile, pairs, read_samples, spread
+from tracebin.recorder.samples import (
+    CodeName,
+    Sample,
+    SampleFile,
+    Stamp,
+    pairs,
+    read_samples,
+    read_stamps,
+    spread,
+)
 from tracebin.recorder.stacks import Stacks, TraceFinder
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -154,10 +164,45 @@ def test_samples_with_times_keep_them() -> None:
 def test_samples_of_a_timer_that_was_taken_lie_where_it_still_ran(taken: bool, times: list[int]) -> None:
     found = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 2)
     notes = Notes(1, sampling={"timer_taken": taken, "interval_s": 100 / 1e9})
-    records = SampleRecords(0, found, notes, Stacks(lambda _: 0, TraceFinder(), lambda _: False))
+    assert placed(found, [], notes) == times
+
+
+def placed(found: SampleFile, stamps: list[Stamp], notes: Notes) -> list[int]:
+    """Give the times of the samples of a run of 1000 ns, whose clock ticks once in 10 ns."""
+    clock = Clock([(0, 0), (100, 1000)], 0, (100, 1000))
+    stacks = Stacks(lambda _: 0, TraceFinder(), lambda _: False)
+    records = SampleRecords(0, found, stamps, notes, clock, stacks)
     records.place(0, 1000, 0)
     (chunk,) = records.chunks(0)
-    assert [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(2)] == times
+    return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]
+
+
+THREE = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 3)
+
+
+def test_samples_have_the_time_of_their_stamps() -> None:
+    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0), Stamp(90, 0)], notes) == [30, 200, 900]
+
+
+def test_stamps_that_may_belong_to_other_samples_are_not_used() -> None:
+    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [333, 666, 1000]
+
+
+def test_a_lost_sample_leaves_a_stamp_over() -> None:
+    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0), Stamp(50, 0), Stamp(90, 0)], notes) == [30, 200, 500]
+
+
+def test_a_killed_process_has_stamps_for_its_first_samples() -> None:
+    notes = Notes(1, sampling={"interval_s": 1e-7})
+    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [30, 200, 1000]
+
+
+def test_stamps_are_read_as_far_as_they_go() -> None:
+    data = struct.pack("<4Q", 5, 2**64 - 1, 6, 7)
+    assert read_stamps(data + b"cut") == [Stamp(5, 2**64 - 1), Stamp(6, 7)]
 
 
 # --- real files --------------------------------------------------------------------------

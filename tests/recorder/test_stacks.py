@@ -22,9 +22,9 @@ def raw(*frames: tuple[int, int]) -> bytes:
 @pytest.fixture
 def finder() -> TraceFinder:
     made = TraceFinder()
-    made.add(0xA0, 100, 7)
-    made.add(0xB0, 100, 8)
-    made.add(0xC0, 0, -1)
+    made.add(0xA0, 8, 100, 7)
+    made.add(0xB0, 8, 100, 8)
+    made.add(0xC0, 8, 0, -1)
     return made
 
 
@@ -95,15 +95,53 @@ def test_equal_frames_share_their_rows(stacks: Stacks) -> None:
 
 
 def test_an_address_used_again_names_the_trace_of_its_time(finder: TraceFinder, stacks: Stacks) -> None:
-    finder.add(0xA0, 500, 9)
+    finder.add(0xA0, 8, 500, 9)
     stack = raw((6, 0xA0), (3, 1))
     found = [frames(stacks, stacks.add(stack, time))[0][2] for time in (50, 100, 499, 500, 900)]
     assert found == [7, 7, 7, 9, 9]
 
 
 def test_a_helper_noted_late_does_not_hide_a_trace(finder: TraceFinder) -> None:
-    finder.add(0xA0, 0, -1)
+    finder.add(0xA0, 8, 0, -1)
     assert [finder.at(0xA0, time) for time in (50, 100, 500)] == [-1, 7, 7]
+
+
+# --- the program counter ----------------------------------------------------------------
+
+
+def test_a_loop_that_calls_nothing_is_known_by_its_program_counter(stacks: Stacks) -> None:
+    # GIVEN a stack on which machine code shows nothing of itself
+    row = stacks.add(raw((1, 2), (1, 1)), 200, 0xA3)
+    assert frames(stacks, row) == [(2, "jitted", 7), (1, "interpreted", -1)]
+
+
+def test_the_program_counter_outside_of_machine_code_changes_nothing(stacks: Stacks) -> None:
+    stack = raw((1, 2), (1, 1))
+    assert stacks.add(stack, 200, 0x99) == stacks.add(stack, 200, 0xA8) == stacks.add(stack, 200)
+
+
+def test_a_bridge_is_told_from_the_trace_it_leaves(stacks: Stacks) -> None:
+    row = stacks.add(raw((6, 0xA0), (3, 3), (3, 2), (1, 1)), 200, 0xB0)
+    assert frames(stacks, row) == [(3, "jitted", 8), (2, "jitted", 8), (1, "interpreted", -1)]
+
+
+def test_a_frame_that_is_blackholed_stays_so(stacks: Stacks) -> None:
+    row = stacks.add(raw((2, 2), (1, 1)), 200, 0xA3)
+    assert frames(stacks, row)[0] == (2, "blackhole", -1)
+
+
+def test_the_same_stack_is_kept_apart_by_where_the_processor_was(stacks: Stacks) -> None:
+    stack = raw(
+        (1, 2),
+    )
+    rows = {stacks.add(stack, 200, pc) for pc in (None, 0xA3, 0xB3, 0xA4)}
+    assert len(rows) == 3
+
+
+def test_an_address_used_again_is_told_by_time(finder: TraceFinder) -> None:
+    finder.add(0x9C, 100, 500, 9)
+    assert [finder.around(0xA3, time) for time in (50, 100, 499, 500)] == [-1, 7, 7, 9]
+    assert finder.around(0x9C + 100, 900) == -1
 
 
 def test_what_belongs_to_no_trace_is_counted(stacks: Stacks) -> None:
@@ -123,7 +161,7 @@ def test_every_real_machine_code_frame_belongs_to_a_trace(name: str, golden_data
     log = read_log(golden_data(f"{name}/run.log.gz")).log
     finder = TraceFinder()
     for number, draft in enumerate(log.traces):
-        finder.add(draft.block.address, draft.start, number)
+        finder.add(draft.block.address, len(draft.block.code), draft.start, number)
     stacks = Stacks(lambda _: 1, finder, lambda _: False)
     samples = read_samples(golden_data(f"{name}/samples.prof.gz")).samples
     entries = sum(kind == ASSEMBLER for sample in samples for kind, _ in pairs(sample.stack))
