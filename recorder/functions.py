@@ -1,7 +1,7 @@
 """Give every function and file that the log, the samples and the agent name one number.
 
-The log names a function by name, file and first line; the agent hands over the
-code objects themselves.  Both meet here.
+The log names a function by name, file and first line.  Its code object is found in
+its source file, or was handed over by the agent (code that never was in a file).
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import dis
 import marshal
 from types import CodeType
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from tracebin.bundle.records import Bytecode, Function
+from tracebin.recorder.file_codes import codes_of
 from tracebin.recorder.resops import Place
 from tracebin.recorder.sources import Files
 
@@ -22,35 +23,49 @@ Key = Tuple[str, str, int]
 
 
 class KnownCode(NamedTuple):
-    """A code object the agent kept: its name's parts, and itself in marshal's form."""
+    """A code object: its name's parts, and itself, or in marshal's form from the agent."""
 
     name: str
     file: str
     line: int
     qualname: Optional[str]
     marshalled: bytes
+    code: Optional[CodeType] = None
 
 
 class Functions:
-    """The functions of a bundle, numbered as they are met."""
+    """The functions of a bundle, numbered as they are met.
 
-    def __init__(self, files: Files) -> None:
+    ``decodes`` says whether this is the interpreter that ran the program, so that code
+    objects mean the same here; ``optimize`` is the level it ran with.
+    """
+
+    def __init__(self, files: Files, *, decodes: bool = True, optimize: int = 0) -> None:
         self._files = files
+        self._decodes = decodes
+        self._optimize = optimize
         self._known: Dict[Key, List[KnownCode]] = {}
+        self._read: Set[str] = set()
+        self._names: Dict[str, str] = {}
         self._ids: Dict[Tuple[Key, int], int] = {}
         self._rows: List[Tuple[str, str, int, Optional[KnownCode]]] = []
         self._opcodes: Dict[int, Dict[int, str]] = {}
         self._bytecodes: Dict[int, Optional[List[Bytecode]]] = {}
+        self._traced: Dict[int, Dict[int, Bytecode]] = {}
         self.undecoded = 0
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def learn(self, codes: List[KnownCode]) -> None:
-        """Take in code objects the agent handed over, and decode them."""
+        """Take in code objects the agent handed over."""
         for code in codes:
+            self.learn_name(code.file)
             self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
-            self._bytecodes[id(code)] = _bytecode(code.marshalled)
+
+    def learn_name(self, file: str) -> None:
+        """Take in a file's name as it is: the log has it without commas."""
+        self._names[_as_logged(file)] = file
 
     def at(self, place: Place) -> int:
         """Give the function a merge point lies in.
@@ -59,12 +74,34 @@ class Functions:
         are told apart by whether they have that opcode at that offset.
         """
         key = _key(place.name, place.file, place.first_line)
+        if key not in self._known:
+            self._read_file(self._names.get(place.file, place.file))
         variants = self._known.get(key, [])
-        if len(variants) > 1:
-            for number, code in enumerate(variants):
-                if self._opcodes_of(code).get(place.offset) == place.opcode:
-                    return self._id(key, number, code, place.file)
-        return self._id(key, 0, variants[0] if variants else None, place.file)
+        number = self._variant(variants, place) if len(variants) > 1 else 0
+        found = self._id(key, number, variants[number] if variants else None, place.file)
+        if not variants:
+            row = Bytecode(place.offset, place.opcode, None, place.line)
+            self._traced.setdefault(found, {})[place.offset] = row
+        return found
+
+    def _variant(self, variants: List[KnownCode], place: Place) -> int:
+        fitting = (
+            number
+            for number, code in enumerate(variants)
+            if self._opcodes_of(code).get(place.offset) == place.opcode
+        )
+        return next(fitting, 0)
+
+    def _read_file(self, file: str) -> None:
+        """Learn the code objects of a source file; the agent's own come first."""
+        if not self._decodes or file.startswith("<") or file in self._read:
+            return
+        self._read.add(file)
+        for code in codes_of(self._files.full(file), self._optimize):
+            key = _key(code.co_name, file, code.co_firstlineno)
+            qualname = getattr(code, "co_qualname", None)
+            known = KnownCode(code.co_name, file, code.co_firstlineno, qualname, b"", code)
+            self._known.setdefault(key, []).append(known)
 
     def named(self, name: str, file: str, line: int) -> int:
         """Give the function the samples name; the first of several that are alike."""
@@ -90,23 +127,33 @@ class Functions:
     def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
         found = self._opcodes.get(id(code))
         if found is None:
-            found = {row.offset: row.name for row in self._bytecodes[id(code)] or []}
+            found = {row.offset: row.name for row in self._bytecode(code) or []}
             self._opcodes[id(code)] = found
         return found
 
+    def _bytecode(self, known: KnownCode) -> Optional[List[Bytecode]]:
+        """Decode a code object, once; None if another interpreter wrote it."""
+        if id(known) not in self._bytecodes:
+            code = known.code or (_unmarshalled(known.marshalled) if self._decodes else None)
+            self._bytecodes[id(known)] = None if code is None else _instructions(code)
+        return self._bytecodes[id(known)]
+
     def records(self) -> List[Function]:
         """Give the functions as the bundle holds them."""
-        return [self._record(*row) for row in self._rows]
+        return [self._record(number, *row) for number, row in enumerate(self._rows)]
 
-    def _record(self, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
+    def _record(self, number: int, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
         # While the program still runs, the log may name a function before its code object is here.
         code = code or next(iter(self._known.get(_key(name, file, line), [])), None)
-        bytecode = self._bytecodes[id(code)] if code else None
+        bytecode = self._bytecode(code) if code else None
         self.undecoded += code is not None and bytecode is None
+        if bytecode is None and number in self._traced:
+            # The log names the opcodes it traced: better than none.
+            bytecode = [row for _, row in sorted(self._traced[number].items())]
         # The agent has the name as it is, the log the one without commas.
-        number = self._files.number(code.file if code else file)
-        qualname = (code.qualname if code else None) or self._files.qualname(number, name, line)
-        return Function(number, name, qualname, line, bytecode)
+        file_number = self._files.number(code.file if code else file)
+        qualname = (code.qualname if code else None) or self._files.qualname(file_number, name, line)
+        return Function(file_number, name, qualname, line, bytecode)
 
 
 def _key(name: str, file: str, line: int) -> Key:
@@ -118,13 +165,12 @@ def _as_logged(text: str) -> str:
     return text.replace(",", ".")
 
 
-def _bytecode(marshalled: bytes) -> Optional[List[Bytecode]]:
-    """Decode a code object of this very interpreter; None if another wrote it."""
+def _unmarshalled(marshalled: bytes) -> Optional[CodeType]:
     try:
         code = marshal.loads(marshalled)
     except (ValueError, EOFError, TypeError):
         return None
-    return _instructions(code) if isinstance(code, CodeType) else None
+    return code if isinstance(code, CodeType) else None
 
 
 def _instructions(code: CodeType) -> List[Bytecode]:

@@ -60,6 +60,7 @@ _FREED = re.compile(r"freeing Loop # (-?\d+)")
 _GUARD_DESCR = re.compile(r"<Guard(0x[0-9a-f]+)>")
 _MAX_PROBLEMS = 50
 _ABORT = "~~~ ABORTING TRACING "
+_NOT_INLINED = "recursive function (not inlined): "
 
 
 @dataclass
@@ -227,6 +228,8 @@ class JitLog:
                     section.stop,
                 )
                 self.aborts.append(draft)
+            elif line.startswith(_NOT_INLINED):
+                tracing.inlining.append(line[:500])
             elif "~#" in line or line.startswith("<code object"):
                 path.append(self._at(line))
 

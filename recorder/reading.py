@@ -6,9 +6,10 @@ free it is done while the program runs, so that little is left when it ends.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Callable, List, Optional
+from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder.functions import Functions
@@ -85,6 +86,18 @@ class Reading:
         return self._process.finish()
 
 
+def _is_same(about: Dict[str, Any]) -> bool:
+    """Say whether this interpreter is the one that ran the program: code objects are its own matter."""
+    here = ".".join(map(str, getattr(sys, "pypy_version_info", ())[:3]))
+    return bool(about.get("pypy") == here and about.get("python") == ".".join(map(str, sys.version_info[:3])))
+
+
+def _optimize(about: Dict[str, Any]) -> int:
+    """Give the level of -O, the fourth of ``sys.flags``."""
+    flags = about.get("flags") or []
+    return int(flags[3]) if len(flags) > 3 else 0
+
+
 class _ProcessReading:
     """The reading of one process's files."""
 
@@ -97,7 +110,9 @@ class _ProcessReading:
         self.files = Files(
             launch.cwd, str(about["stdlib"]), agent=str(about["agent"]), keep_text=launch.keep_source
         )
-        self.functions = Functions(self.files)
+        self.functions = Functions(self.files, decodes=_is_same(about), optimize=_optimize(about))
+        if launch.target == "script":
+            self.functions.learn_name(launch.command[0])
         self._log = JitLog(self.functions, keep_stages=KEPT_STAGES[launch.stages])
         self._path: Path = raw.path(self._pid, "log")
         self._stream: Optional[BinaryIO] = None

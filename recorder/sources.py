@@ -46,7 +46,7 @@ class Files:
         return [self._record(path) for path in self._paths]
 
     def _record(self, path: str) -> SourceFile:
-        full = self._full(path)
+        full = self.full(path)
         origin = self._origin(path, full)
         if origin in ("builtin", "generated"):
             return SourceFile(path, origin)
@@ -58,7 +58,8 @@ class Files:
         text = _decode(data) if self._keep_text else None
         return SourceFile(full, origin, module, package, text, hashlib.sha256(data).hexdigest())
 
-    def _full(self, path: str) -> str:
+    def full(self, path: str) -> str:
+        """Give where a path lies that a code object has."""
         return os.path.normpath(os.path.join(self._cwd, path))
 
     def _origin(self, path: str, full: str) -> str:
@@ -87,7 +88,7 @@ class Files:
             return name
         lines = self._lines.get(path)
         if lines is None:
-            data = self._data(self._full(path))
+            data = self._data(self.full(path))
             lines = self._lines[path] = ((_decode(data) or "") if data else "").splitlines()
         return qualname_in(lines, name, line)
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import marshal
+import py_compile
 from pathlib import Path
 from types import CodeType
 
 import pytest
 
+from tracebin.bundle.records import Bytecode
+from tracebin.recorder.file_codes import codes_of
 from tracebin.recorder.functions import START_UP_FILE, Functions, KnownCode
 from tracebin.recorder.resops import Place
 from tracebin.recorder.sources import Files
@@ -88,15 +91,50 @@ def test_a_comma_in_a_files_name_stays(files: Files, functions: Functions, learn
     assert functions.named("f", "a,b.py", 1) == number
     assert functions.is_in(number, "a,b.py")
     (record,) = functions.records()
-    assert [file.path for file in files.records()] == [files._full("a,b.py")]
+    assert [file.path for file in files.records()] == [files.full("a,b.py")]
     assert (record.file, bool(record.bytecode)) == (0, True)
 
 
-def test_a_function_nobody_handed_over_has_no_bytecode(functions: Functions) -> None:
-    functions.at(Place("f", "<string>", 1, 3, 12, "LOAD_FAST"))
+def test_a_function_that_is_nowhere_has_the_bytecode_that_was_traced(functions: Functions) -> None:
+    for offset, line in ((12, 3), (10, 2), (12, 3)):
+        functions.at(Place("f", "<string>", 1, line, offset, "LOAD_FAST"))
     (record,) = functions.records()
-    assert (record.name, record.qualname, record.line, record.bytecode) == ("f", "f", 1, None)
+    assert (record.name, record.qualname, record.line) == ("f", "f", 1)
+    assert record.bytecode == [Bytecode(10, "LOAD_FAST", None, 2), Bytecode(12, "LOAD_FAST", None, 3)]
     assert functions.undecoded == 0
+
+
+def test_a_function_that_was_sampled_alone_has_no_bytecode(functions: Functions) -> None:
+    functions.named("f", "<string>", 1)
+    assert functions.records()[0].bytecode is None
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_code_objects_are_found_in_their_source(tmp_path: Path, is_cached: bool) -> None:
+    source = tmp_path / "m.py"
+    source.write_text("class A:\n    def f(self):\n        return [x for x in (lambda y: y)(())]\n")
+    if is_cached:
+        py_compile.compile(str(source))
+    functions = Functions(Files(str(tmp_path), "/lib"))
+    functions.at(Place("f", "m.py", 2, 3, 0, "LOAD_CONST"))
+    functions.at(Place("<lambda>", "m.py", 3, 3, 0, "LOAD_FAST"))
+    method, inner = functions.records()
+    assert (method.qualname, bool(method.bytecode)) == ("A.f", True)
+    assert [row.line for row in inner.bytecode or [] if row.name == "RETURN_VALUE"] == [3]
+
+
+def test_a_cache_of_another_source_is_not_believed(tmp_path: Path) -> None:
+    source = tmp_path / "m.py"
+    source.write_text("def f():\n    return 1\n")
+    py_compile.compile(str(source))
+    source.write_text("def f():\n    old = 22\n    return old\n")
+    names = {row for code in codes_of(str(source)) for row in code.co_varnames}
+    assert names == {"old"}
+
+
+def test_what_is_no_python_has_no_code_objects(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("def f(:\n")
+    assert list(codes_of(str(tmp_path / "bad.py"))) == list(codes_of(str(tmp_path / "gone.py"))) == []
 
 
 @pytest.mark.parametrize("marshalled", [b"", b"garbage", marshal.dumps(12), b"c" + b"\0" * 40])
