@@ -122,6 +122,8 @@ class Functions:
         if known is None:
             known = self._ids[key, number] = len(self._rows)
             self._rows.append((key[0], code.file if code else file, key[2], code))
+            if code is not None:
+                self._bytecode(code)  # now, while the program may still run, rather than after its end
         return known
 
     def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
