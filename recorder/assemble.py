@@ -1,7 +1,7 @@
 """Put a raw recording together into a bundle.
 
-Runs in the PyPy that ran the program wherever that is possible: it reads the log
-four times faster than CPython, and it alone can decode its own code objects.
+Runs in the PyPy that ran the program wherever that is possible: it alone can decode
+its own code objects.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ class Clock:
     """A piecewise straight line through the sync marks.
 
     Each mark pairs a tick count with CLOCK_MONOTONIC nanoseconds, both read
-    within a microsecond of each other.  Before the first and after the last mark
+    one right after the other.  Before the first and after the last mark
     the nearest rate goes on.  With one mark only, ``end`` (the log's last tick and
-    when the process ended) is the second point: good to a few milliseconds.
+    when the process ended) is the second point, a rougher one.
     """
 
     def __init__(self, marks: List[Tuple[int, int]], origin_ns: int, end: Tuple[int, int]) -> None:

@@ -2,7 +2,7 @@
 
 The reader runs in the interpreter that ran the program, so what it compiles from a
 source, or finds in the cache of compiled modules, is what the program ran.  That costs
-the program nothing, where handing code objects over costs it up to a fifth of its time.
+the program nothing, where handing the ops of all traces over cost pyperformance's go 18 % of its time.
 """
 
 from __future__ import annotations

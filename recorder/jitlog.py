@@ -403,5 +403,5 @@ def _steps(path: List[At]) -> List[PathStep]:
 
 
 def _encode(inputs: List[str], ops: List[Op], points: List[MergePoint]) -> str:
-    # ASCII: PyPy's encoder is a quarter faster at it.
+    # ASCII: PyPy's encoder takes a fifth less time for it.
     return json.dumps({"inputs": inputs, "ops": ops, "points": points}, separators=(",", ":"))

@@ -13,7 +13,7 @@ from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
 
 BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
 # PyPy sizes its nursery by the processor's cache. With the 32 MB it takes on one machine, reading a log
-# of 40 MB needs 1.2 GB; with 4 MB a fifth of that, and not more time.
+# of 40 MB needs 1.2 GB; with 4 MB a quarter of that, and not more time.
 READER_GC = {"PYPY_GC_NURSERY": "4M"}
 # The reader gives way to the program: it has time until the program ends.
 NICENESS = 5

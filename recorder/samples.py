@@ -19,7 +19,7 @@ _WORD = struct.Struct("<q")
 _TWO_WORDS = struct.Struct("<qq")
 # A name or a file may have colons of its own.
 _PYTHON_NAME = re.compile(r"py:(.*?):(-?\d{1,9}):(.*)", re.DOTALL)
-# No real stack is deeper: PyPy stops at its recursion limit, the sampler at 1,000 frames or so.
+# A larger number is no depth but a sign that the file is damaged.
 _MAX_WORDS = 1 << 16
 
 

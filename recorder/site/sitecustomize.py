@@ -189,7 +189,7 @@ class _Agent:
         import pypyjit
 
         if self.settings["hooks"]:
-            # Without the ops: to wrap each one for us cost programs with many bridges a fifth of their time.
+            # Without the ops: to wrap each one for us cost pyperformance's go 18 % of its time.
             pypyjit.set_compile_hook(self.on_compile, False)
 
     def on_compile(self, info: Any) -> None:
