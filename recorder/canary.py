@@ -32,6 +32,7 @@ class Canary:
     def __init__(self, queue: SignalQueue) -> None:
         asked, self._ask = os.pipe()
         self._answer, answer = os.pipe()
+        self._queue = queue
         self._last: Tuple[int, float] = (0, 0.0)
         self._pid = os.fork()
         if self._pid == 0:
@@ -43,7 +44,7 @@ class Canary:
         """Tell whether a signal that has just reached us was sent to the whole group."""
         for _ in range(_LOOKS):
             if self._is_pending(number):
-                self._forget()
+                self._forget(number)
                 self._last = (number, time.monotonic())
                 return True
             time.sleep(_LOOK_S)
@@ -61,13 +62,26 @@ class Canary:
             pending = next((line.split()[1] for line in file if line.startswith("ShdPnd:")), "0")
         return bool(int(pending, 16) >> (number - 1) & 1)
 
-    def _forget(self) -> None:
+    def _forget(self, number: int) -> None:
+        """Clear what is pending there, and here what came to the group meanwhile.
+
+        A second signal may arrive between our taking the first and the canary's: it has
+        cleared both then, and ours would look as if sent to us alone.
+        """
+        answers = True
+        while answers and self._is_pending(number):
+            answers = self._clear()
+            self._queue.drop(number)
+
+    def _clear(self) -> bool:
         os.write(self._ask, b"?")
         poll = select.poll()
         poll.register(self._answer, select.POLLIN)
         # Whoever has stopped it alone keeps it from answering; then it can't forget.
-        if poll.poll(_ANSWER_MS):
-            os.read(self._answer, 1)
+        if not poll.poll(_ANSWER_MS):
+            return False
+        os.read(self._answer, 1)
+        return True
 
 
 def _sit(queue: SignalQueue, asked: int, answer: int) -> NoReturn:

@@ -6,6 +6,7 @@ Python's own handlers don't say where a signal came from, and PyPy has no
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -71,6 +72,14 @@ class SignalQueue:
             return []
         # si_code is positive where the kernel, zero or negative where a process sent it.
         return [Arrived(number, code > 0, pid) for number, _, code, pid in _RECORD.iter_unpack(data)]
+
+    def drop(self, number: int) -> None:
+        """Forget what of one signal has arrived and was not handed out yet."""
+        fd = _signalfd({number})
+        with contextlib.suppress(BlockingIOError):
+            while os.read(fd, _RECORD.size * 64):
+                pass
+        os.close(fd)
 
     def restore_in_child(self) -> None:
         """Give a forked child what this process was started with."""
