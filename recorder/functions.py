@@ -109,9 +109,9 @@ class Functions:
         variants = self._known.get(key)
         return self._id(key, 0, variants[0] if variants else None, file)
 
-    def is_in(self, function: int, file: str) -> bool:
-        """Say whether a function's code is in ``file``."""
-        return _as_logged(self._rows[function][1]) == _as_logged(file)
+    def is_in(self, function: int, folder: str) -> bool:
+        """Say whether a function's code is in a file below ``folder``."""
+        return bool(folder) and _as_logged(self._rows[function][1]).startswith(_as_logged(folder + "/"))
 
     def is_in_start_up(self, function: int) -> bool:
         """Say whether a function is PyPy's own start-up code, below every program's stack."""

@@ -38,14 +38,12 @@ class TraceLine(NamedTuple):
 class ProcessRecords:
     """The records of process number ``process``, whose times ``clock`` knows."""
 
-    def __init__(
-        self, process: int, log: JitLog, clock: Clock, functions: Functions, agent_file: str
-    ) -> None:
+    def __init__(self, process: int, log: JitLog, clock: Clock, functions: Functions, agent: str) -> None:
         self._process = process
         self._log = log
         self._clock = clock
         self._functions = functions
-        self._agent_file = agent_file
+        self._agent = agent
 
     def traces(self) -> Iterator[TraceLine]:
         """Yield every trace in the order it was compiled."""
@@ -73,7 +71,7 @@ class ProcessRecords:
             labels=draft.labels,
             asm=_machine_code(draft.block, self._log.backend),
             freed_ns=None if draft.freed is None else ns(draft.freed),
-            own=at.function is not None and self._functions.is_in(at.function, self._agent_file),
+            own=at.function is not None and self._functions.is_in(at.function, self._agent),
             stages={},
         )
 

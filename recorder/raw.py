@@ -10,7 +10,7 @@ PID.stamps     for each sample ticks of the log's clock and the program counter,
                words; missing where the agent can't have them
 ============== =============================================================
 
-The agent (site/sitecustomize.py) writes notes alone, so the two change together.
+The agent (site/tracebin_agent) writes notes alone, so the two change together.
 """
 
 from __future__ import annotations

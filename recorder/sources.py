@@ -20,7 +20,7 @@ class Files:
 
     ``cwd`` is where the program started: relative names in code objects are
     relative to it.  ``stdlib`` is the interpreter's own library folder, ``agent`` the
-    recorder's part in the program.
+    folder of the recorder's part in the program.
     """
 
     def __init__(self, cwd: str, stdlib: str, *, agent: str = "", keep_text: bool = True) -> None:
@@ -68,7 +68,7 @@ class Files:
             return "builtin"
         if path.startswith("<") or not path:
             return "generated"
-        if path == self._agent:
+        if self._agent and path.startswith(self._agent + os.sep):
             return "recorder"
         if "/site-packages/" in full or "/dist-packages/" in full:
             return "site"

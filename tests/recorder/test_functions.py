@@ -82,16 +82,16 @@ def test_two_lambdas_on_one_line_are_told_apart_by_their_opcodes(functions: Func
 @pytest.mark.parametrize("learned_first", [True, False])
 def test_a_comma_in_a_files_name_stays(files: Files, functions: Functions, learned_first: bool) -> None:
     # The log writes a dot for it; while the program runs it may be read before the agent's note.
-    _, code = codes("def f():\n    return 1\n", "a,b.py")
+    _, code = codes("def f():\n    return 1\n", "x,y/b.py")
     where = place(code)
     if learned_first:
         functions.learn([code])
     number = functions.at(where)
     functions.learn([] if learned_first else [code])
-    assert functions.named("f", "a,b.py", 1) == number
-    assert functions.is_in(number, "a,b.py")
+    assert functions.named("f", "x,y/b.py", 1) == number
+    assert functions.is_in(number, "x,y")
     (record,) = functions.records()
-    assert [file.path for file in files.records()] == [files.full("a,b.py")]
+    assert [file.path for file in files.records()] == [files.full("x,y/b.py")]
     assert (record.file, bool(record.bytecode)) == (0, True)
 
 

@@ -1,0 +1,48 @@
+"""Call the C library without leaving a trace in the program's modules."""
+
+from __future__ import annotations
+
+# Names for annotations alone: importing typing would be noticed in the program's sys.modules.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Libc:
+    """Call C functions through PyPy's own _rawffi: ctypes would be noticed in ``sys.modules``."""
+
+    def __init__(self) -> None:
+        import _rawffi  # type: ignore[import-not-found]
+
+        self.array = _rawffi.Array
+        self.library = _rawffi.CDLL(None)
+
+    def call(self, name: str, kinds: str, *values: int) -> int:
+        """Call ``name``; kinds are i (int) and P (word).  Raises OSError where it gives -1."""
+        arguments = []
+        for kind, value in zip(kinds, values):
+            argument = self.array(kind)(1, autofree=True)
+            argument[0] = value
+            arguments.append(argument)
+        answer: int = self.library.ptr(name, list(kinds), "P")(*arguments)[0]
+        if answer & 0xFFFFFFFF == 0xFFFFFFFF:
+            raise OSError(name + " failed")
+        return answer
+
+    def memory(self, data: bytes) -> Any:
+        """Give C memory that holds ``data`` and lives as long as what is given."""
+        memory = self.array("c")(len(data), autofree=True)
+        self.copy(data, memory.buffer)
+        return memory
+
+    def copy(self, data: bytes, address: int) -> None:
+        """Put ``data`` at ``address``."""
+        memory = self.array("c").fromaddress(address, len(data))
+        for place, byte in enumerate(data):
+            memory[place] = bytes([byte])
+
+    def read(self, address: int, size: int) -> bytes:
+        """Give the bytes at ``address``."""
+        import _rawffi
+
+        return bytes(_rawffi.charp2rawstring(address, size))

@@ -1,0 +1,109 @@
+"""Have PyPy's sampler take stacks by a timer of our own.
+
+PyPy's own timers won't do. SIGALRM is a signal that programs use; ITIMER_PROF
+counts CPU time in steps of the kernel's tick (4 ms on many), and goes on into a
+program that takes the process by exec, and kills it.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+
+from .notes import Notes
+from .stamps import Stamps
+from .timers import Timer
+
+# Names for annotations alone: importing typing would be noticed in the program's sys.modules.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
+
+
+class Sampling:
+    """The sampler, from its start to its end."""
+
+    # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
+    IDLE_S = 0.999
+
+    def __init__(self, notes: Notes, interval_s: float) -> None:
+        self.notes = notes
+        self.interval_s = interval_s
+        self.timer: Optional[Timer] = None
+        self.stamps: Optional[Stamps] = None
+        self.handler: Any = None
+
+    def start(self) -> None:
+        """Begin, as far as this PyPy and machine let us."""
+        try:
+            self.timer = Timer(_signal.SIGPROF)
+        except Exception as fault:
+            self.notes.fault("timer", fault)
+        try:
+            self.enable()
+        except Exception as fault:
+            self.notes.fault("sampling", fault)
+
+    def enable(self) -> None:
+        """Put PyPy's handler behind SIGPROF, ours before it, and start the timer."""
+        import _vmprof
+
+        before = self.notes.now()
+        self.handler = _signal.getsignal(_signal.SIGPROF)
+        period = self.interval_s if self.timer is None else self.IDLE_S
+        _vmprof.enable(self.notes.open("prof"), period, 1, 0, 0, 0)
+        self.stamp()
+        if self.timer is not None:
+            self.timer.start(self.interval_s)
+        self.notes.add("sampling", {"started_ns": before, "interval_s": self.interval_s})
+
+    def stamp(self) -> None:
+        """Have each sample's time and program counter kept beside it, where that can be done."""
+        try:
+            file = self.notes.open("stamps")
+            stamps = Stamps(_signal.SIGPROF, lambda rows: self.notes.write(file, rows))
+            stamps.install()
+            self.stamps = stamps
+        except OSError:
+            pass  # another machine than x86-64, or memory that may not be run: samples are spread in time
+
+    def flush(self) -> None:
+        """Write out what is in memory."""
+        if self.stamps is not None:
+            self.stamps.flush()
+
+    def stop(self) -> None:
+        """End it and have PyPy write the names of what was sampled."""
+        import _vmprof
+
+        try:
+            if self.timer is not None:
+                self.timer.delete()
+            if _vmprof.is_enabled():
+                self.disable(_vmprof)
+        except Exception as fault:
+            self.notes.fault("sampling", fault)
+
+    def disable(self, _vmprof: Any) -> None:
+        """Note when and how it ended."""
+        stopped = self.notes.now()
+        # A handler that the program has set for the signal has put an end to the sampler's.
+        is_ours = _signal.getsignal(_signal.SIGPROF) == self.handler
+        _vmprof.disable()
+        self.flush()
+        written = self.notes.now()
+        self.notes.add("sampled", {"stopped_ns": stopped, "written_ns": written, "timer_taken": not is_ours})
+
+    def leave_child(self) -> None:
+        """Take the sampler out of a child made by fork.
+
+        PyPy has closed the child's sample file, but would start the timer again after
+        a fork of the child's own, and abort at the first tick.
+        """
+        try:
+            import _vmprof
+
+            if _vmprof.is_enabled():
+                _vmprof.disable()
+        except Exception as fault:
+            # It can't write the names to the closed file, and is off all the same.
+            self.notes.fault("sampling", fault)
