@@ -1,0 +1,86 @@
+// Which colour a call has.  Pure: pixels in, pixels out; the page reads the pixels from tokens.css.
+
+import { ink, mix } from "./raster.js";
+
+export const COLOUR_MODES = ["function", "frequency", "self", "package", "state", "thread"];
+export const COLOUR_NAMES = {
+  function: "by function",
+  frequency: "by number of calls",
+  self: "by self time",
+  package: "by package",
+  state: "by VM state",
+  thread: "by thread",
+};
+
+/** Hash a text to 32 bits (FNV-1a, with a last stir so that near texts part in the low bits too). */
+export function hash(text) {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  value = Math.imul(value ^ (value >>> 15), 0x2c1b3c6d);
+  return (value ^ (value >>> 13)) >>> 0;
+}
+
+const lastParts = (path) => path.split("/").slice(-2).join("/");
+
+/** What a function's colour hangs on: its qualified name and file, never its number or the folder it ran from. */
+export const identity = ({ qualname, path }) => `${qualname}\n${lastParts(path ?? "")}`;
+
+/** Choose one of many colours for a text: the same one in every run and on every page. */
+export const stableColour = (text, colours) => colours[hash(text) % colours.length];
+
+/** Where a value stands between nothing and the most, by its logarithm: 0 to 1. */
+export function logPart(value, most) {
+  if (!(value > 0)) return 0;
+  return most <= 1 ? 1 : Math.log1p(value) / Math.log1p(most);
+}
+
+/**
+ * Make the colour of every function in a mode; null where the mode goes by the row instead.
+ *
+ * `palette` is {hues: [pixel], faint, low, high}; `totals` maps a function to {calls, self}.
+ */
+export function functionColours(mode, functions, totals, palette) {
+  if (mode === "package")
+    return Uint32Array.from(functions, (each) => stableColour(each.group, palette.hues));
+  if (mode === "frequency") return byFrequency(functions, totals, palette);
+  if (mode === "self") return bySelf(functions, totals, palette);
+  return Uint32Array.from(functions, (each) => stableColour(identity(each), palette.hues));
+}
+
+const most = (totals, key) => [...totals.values()].reduce((best, each) => Math.max(best, each[key]), 0);
+
+function byFrequency(functions, totals, palette) {
+  const top = most(totals, "calls");
+  return Uint32Array.from(functions, (each) => {
+    const part = logPart(totals.get(each.id)?.calls ?? 0, top);
+    return mix(stableColour(identity(each), palette.hues), palette.faint, part);
+  });
+}
+
+function bySelf(functions, totals, palette) {
+  const top = most(totals, "self");
+  return Uint32Array.from(functions, ({ id }) => {
+    const part = top > 0 ? Math.sqrt((totals.get(id)?.self ?? 0) / top) : 0;
+    return mix(palette.high, palette.low, part);
+  });
+}
+
+/**
+ * Make the pixel of every row of a window.
+ *
+ * `look` is {functions: pixels per function, states: pixels per state with the unknown last, row: pixel for every
+ * row or null, byState, paper, dim, ink, highlight: function or -1}, `lit` says of a row whether it stays coloured.
+ */
+export function rowColours(columns, look, lit) {
+  const colours = new Uint32Array(columns.length);
+  const unknown = look.states.length - 1;
+  for (let i = 0; i < columns.length; i += 1) {
+    let colour = look.row ?? look.functions[columns.what[i]] ?? look.dim;
+    if (look.byState) colour = look.states[columns.state[i] < 0 ? unknown : columns.state[i]];
+    if (lit !== null && !lit(columns, i)) colour = look.dim;
+    if (columns.what[i] === look.highlight) colour = mix(colour, look.ink, 0.68);
+    if (columns.count[i] > 1) colour = mix(colour, look.paper, ink(columns.busy[i], columns.duration[i]));
+    colours[i] = colour;
+  }
+  return colours;
+}

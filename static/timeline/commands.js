@@ -1,0 +1,117 @@
+// Every key of the time line, once: the handlers and the sheet of keys are made from this table.  Pure.
+//
+// `codes` are places on the keyboard, so that W A S D lie together on every layout; `keys` are what is typed.
+
+export const COMMANDS = [
+  { group: "Move", name: "zoomIn", codes: ["KeyW"], keys: ["+", "="], shown: "W +", does: "zoom in" },
+  { group: "Move", name: "zoomOut", codes: ["KeyS"], keys: ["-"], shown: "S -", does: "zoom out" },
+  { group: "Move", name: "panLeft", codes: ["KeyA"], shown: "A", does: "earlier" },
+  { group: "Move", name: "panRight", codes: ["KeyD"], shown: "D", does: "later" },
+  {
+    group: "Move",
+    name: "zoomToCall",
+    keys: ["f", "Enter"],
+    shown: "F Enter",
+    does: "zoom to the selected call, or the selected time",
+  },
+  {
+    group: "Move",
+    name: "back",
+    keys: ["Escape", "Backspace"],
+    shown: "Esc Backspace",
+    does: "one step back",
+  },
+  { group: "Move", name: "wholeRun", keys: ["0", "Home"], shown: "0 Home", does: "the whole run" },
+  {
+    group: "Select",
+    name: "goUp",
+    keys: ["ArrowUp"],
+    shown: "↑",
+    does: "the caller; without selection, scroll",
+  },
+  { group: "Select", name: "goDown", keys: ["ArrowDown"], shown: "↓", does: "the first call in it" },
+  { group: "Select", name: "goLeft", keys: ["ArrowLeft"], shown: "←", does: "the call before; else earlier" },
+  { group: "Select", name: "goRight", keys: ["ArrowRight"], shown: "→", does: "the call after; else later" },
+  {
+    group: "Select",
+    name: "nextEvent",
+    keys: ["."],
+    shown: ".",
+    does: "next event of JIT, GC or the program",
+  },
+  { group: "Select", name: "previousEvent", keys: [","], shown: ",", does: "previous event" },
+  { group: "Select", name: "openEvent", keys: ["o"], shown: "O", does: "open the event's or call's trace" },
+  {
+    group: "Select",
+    name: "copy",
+    keys: ["Control+c", "Meta+c"],
+    shown: "Ctrl-C",
+    does: "copy name and place of the selected call",
+  },
+  {
+    group: "Find",
+    name: "filter",
+    keys: ["/", "Control+f", "Meta+f"],
+    shown: "/ Ctrl-F",
+    does: "to the filter box",
+  },
+  { group: "Find", name: "nextMatch", keys: ["n"], shown: "N", does: "next match; Enter in the box" },
+  {
+    group: "Find",
+    name: "previousMatch",
+    keys: ["N"],
+    shown: "Shift-N",
+    does: "previous match; Shift-Enter in the box",
+  },
+  {
+    group: "Gray out",
+    name: "grayInside",
+    keys: ["i"],
+    shown: "I",
+    does: "all but what the selected call calls",
+  },
+  {
+    group: "Gray out",
+    name: "graySame",
+    keys: ["e"],
+    shown: "E",
+    does: "all but calls of the same function",
+  },
+  { group: "Gray out", name: "grayClass", keys: ["k"], shown: "K", does: "all outside its class" },
+  { group: "Gray out", name: "grayModule", keys: ["m"], shown: "M", does: "all outside its module" },
+  { group: "Gray out", name: "grayPackage", keys: ["p"], shown: "P", does: "all outside its package" },
+  { group: "Gray out", name: "grayNothing", keys: ["r"], shown: "R", does: "nothing" },
+  { group: "View", name: "viewTime", keys: ["1"], shown: "1", does: "in the order of time" },
+  { group: "View", name: "viewMerged", keys: ["2"], shown: "2", does: "merged, the heaviest left" },
+  { group: "View", name: "viewLines", keys: ["3"], shown: "3", does: "one function per line" },
+  { group: "View", name: "viewSandwich", keys: ["4"], shown: "4", does: "callers and callees of a function" },
+  { group: "View", name: "viewTable", keys: ["5"], shown: "5", does: "table" },
+  { group: "View", name: "nextColour", keys: ["c"], shown: "C", does: "next colouring" },
+  { group: "View", name: "bandsJit", keys: ["j"], shown: "J", does: "JIT work as bands over the calls" },
+  { group: "View", name: "bandsGc", keys: ["g"], shown: "G", does: "GC as bands over the calls" },
+  { group: "View", name: "help", keys: ["?"], shown: "?", does: "this sheet" },
+];
+
+/** What the mouse and fingers do; for the sheet only. */
+export const GESTURES = [
+  ["Ctrl-wheel, pinch", "zoom at the pointer"],
+  ["wheel", "scroll through the depth; sideways, through time"],
+  ["drag", "move the picture"],
+  ["drag in the ruler or the overview", "select a time: lists and totals are of it alone"],
+  ["Shift-drag", "measure"],
+  ["click, double click", "select a call, zoom to it"],
+  ["rest on a call", "a card with its times"],
+];
+
+const byKey = new Map(COMMANDS.flatMap(({ name, keys = [] }) => keys.map((key) => [key, name])));
+const byCode = new Map(COMMANDS.flatMap(({ name, codes = [] }) => codes.map((code) => [code, name])));
+
+/** The name of the command that a key event means, or null. */
+export function commandOf({ key, code, ctrlKey, metaKey, altKey }) {
+  if (altKey) return null;
+  if (ctrlKey || metaKey) return byKey.get(`${ctrlKey ? "Control" : "Meta"}+${key}`) ?? null;
+  return byCode.get(code) ?? byKey.get(key) ?? byKey.get(key.length === 1 ? key.toLowerCase() : key) ?? null;
+}
+
+/** The keys of a command as the sheet shows them. */
+export const keysOf = (name) => COMMANDS.find((each) => each.name === name)?.shown ?? "";

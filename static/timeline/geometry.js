@@ -1,0 +1,122 @@
+// Time to pixels and back, and which windows of the run to ask for.  Pure.
+
+/** Height of one call, and of the line above a thread, in CSS pixels. */
+export const ROW = 16;
+export const HEADER = 22;
+// A view of 1 µs makes a call of 10 ns some ten pixels wide; no clock tells more.
+const LEAST_SPAN_NS = 1000;
+// How much of the view's span is kept ready on either side before a new window is asked for.
+const MARGIN = 0.25;
+
+/** Keep a range inside its domain without changing its length where that can be. */
+export function clampRange([from, to], [first, last], least = LEAST_SPAN_NS) {
+  const whole = Math.max(last - first, 1);
+  const span = Math.min(Math.max(to - from, Math.min(least, whole)), whole);
+  const start = Math.min(Math.max(from + (to - from - span) / 2, first), first + whole - span);
+  return [start, start + span];
+}
+
+/** Zoom a range by a factor around a point that stays where it is. */
+export function zoomRange([from, to], factor, around, domain) {
+  const span = (to - from) / factor;
+  const part = (around - from) / (to - from || 1);
+  return clampRange([around - part * span, around + (1 - part) * span], domain);
+}
+
+/** Move a range by a part of its span. */
+export function panRange([from, to], part, domain) {
+  const by = (to - from) * part;
+  return clampRange([from + by, to + by], domain);
+}
+
+/** Make room around a range, so that what it shows doesn't touch the edges. */
+export function padRange([from, to], part, domain) {
+  const room = Math.max(to - from, 1) * part;
+  return clampRange([from - room, to + room], domain);
+}
+
+/** The bucket of time a view is asked for in: its nanoseconds per pixel, floored to a power of two. */
+export function resolutionOf(span, width) {
+  return 2 ** Math.max(0, Math.floor(Math.log2(span / Math.max(1, width))));
+}
+
+/**
+ * Name the window to fetch for a view: three times as wide, its edges on a grid, so that neighbours share it.
+ *
+ * `width` is the number of buckets; start, end and width together make the server choose `resolution`.
+ */
+export function windowFor([from, to], width, [first, last]) {
+  const resolution = resolutionOf(to - from, width);
+  const step = resolution * 2 ** Math.ceil(Math.log2(Math.max(2, width)) - 1);
+  const room = to - from;
+  const start = Math.max(first, first + Math.floor((from - room - first) / step) * step);
+  const end = Math.min(last, first + Math.ceil((to + room - first) / step) * step);
+  const whole = Math.max(start + 1, Math.ceil(end));
+  return { start, end: whole, width: Math.max(1, Math.floor((whole - start) / resolution)), resolution };
+}
+
+/** Tell whether a fetched window is fine and wide enough for a view. */
+export function covers(window, [from, to], width, [first, last]) {
+  const room = (to - from) * MARGIN;
+  return (
+    window.resolution <= resolutionOf(to - from, width) &&
+    window.start <= Math.max(first, from - room) &&
+    window.end >= Math.min(last, to + room)
+  );
+}
+
+/**
+ * Choose what to draw a view from: windows from coarse to fine, the finer over the coarser.
+ *
+ * Of windows that hold the whole view the finest is enough; what is only at hand in part lies over the coarser.
+ */
+export function paintOrder(windows, [from, to]) {
+  const hit = windows.filter((each) => each.start < to && each.end > from);
+  hit.sort(
+    (one, other) => one.resolution - other.resolution || other.end - other.start - (one.end - one.start),
+  );
+  const chosen = [];
+  for (const window of hit) {
+    chosen.push(window);
+    if (window.start <= from && window.end >= to) break;
+  }
+  return chosen.reverse();
+}
+
+/**
+ * Lay blocks out below each other: each has `depths` rows under a header, none where it is folded.
+ *
+ * Returns {tops, height}.
+ */
+export function layoutBlocks(blocks, gap = 10) {
+  const tops = [];
+  let y = 0;
+  for (const block of blocks) {
+    tops.push(y);
+    y += blockHeight(block) + gap;
+  }
+  return { tops, height: blocks.length > 0 ? y - gap : 0 };
+}
+
+/** The height of one block with its header. */
+export function blockHeight({ depths, folded, header = HEADER }) {
+  return header + (folded ? 0 : Math.max(1, depths) * ROW);
+}
+
+/** Find what lies at a height: {block, depth}; depth is -1 on a header, null is returned between blocks. */
+export function placeAt(y, blocks, tops) {
+  for (let i = 0; i < blocks.length; i += 1) {
+    const inside = y - tops[i];
+    if (inside < 0 || inside >= blockHeight(blocks[i])) continue;
+    const row = Math.floor((inside - (blocks[i].header ?? HEADER)) / ROW);
+    if (row < 0) return { block: i, depth: -1 };
+    return { block: i, depth: blocks[i].upward ? blocks[i].depths - 1 - row : row };
+  }
+  return null;
+}
+
+/** The top of a depth's row in its block. */
+export function rowTop(block, top, depth) {
+  const row = block.upward ? block.depths - 1 - depth : depth;
+  return top + (block.header ?? HEADER) + row * ROW;
+}

@@ -1,0 +1,406 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { leastUsedCache } from "../../static/timeline/cache.js";
+import { functionColours, hash, identity, rowColours, stableColour } from "../../static/timeline/colours.js";
+import { decodeRows, firstAfter, rowAt, rowOfCall, rowsOf } from "../../static/timeline/columns.js";
+import { COMMANDS, commandOf } from "../../static/timeline/commands.js";
+import { litFunctions, litRows } from "../../static/timeline/dim.js";
+import { eventBeside, eventRows } from "../../static/timeline/events.js";
+import { FilterFault, makeMatcher, parseFilter } from "../../static/timeline/filter.js";
+import { classOf, completeFunctions } from "../../static/timeline/functions.js";
+import {
+  clampRange,
+  covers,
+  layoutBlocks,
+  paintOrder,
+  placeAt,
+  resolutionOf,
+  rowTop,
+  windowFor,
+  zoomRange,
+} from "../../static/timeline/geometry.js";
+import { cutMiddle, labelPlace } from "../../static/timeline/labels.js";
+import { mix, paintRows } from "../../static/timeline/raster.js";
+import { memoryPoints, stackShares } from "../../static/timeline/ribbon.js";
+import { momentText, rulerOf, tickText } from "../../static/timeline/ticks.js";
+import { readState, writeState } from "../../static/timeline/url-state.js";
+import { functionsOf, SEVEN, sevenRows } from "./timeline-fixtures.js";
+
+const WINDOW = { start: 0, end: 50e6, resolution: 1 };
+const seven = () => decodeRows(sevenRows(), WINDOW);
+const PAPER = 0xffffffff;
+
+test("the seven calls are rows by depth and start", () => {
+  const columns = seven();
+  assert.equal(columns.depths, 3);
+  assert.deepEqual(rowsOf(columns, 1), [1, 4]);
+  assert.deepEqual([...columns.begin], [0, 1e6, 10e6, 39e6, 11e6, 13e6, 18e6]);
+  assert.deepEqual([...columns.what], [0, 1, 2, 5, 3, 3, 4]);
+});
+
+test("a row is found by time, by nearness and by its call", () => {
+  const columns = seven();
+  assert.equal(firstAfter(columns, 1, 8e6), 2);
+  assert.equal(rowAt(columns, 1, 9e6), -1);
+  assert.equal(rowAt(columns, 1, 9.9e6, 0.2e6), 2);
+  assert.equal(rowAt(columns, 2, 11.5e6), 4);
+  assert.equal(
+    rowOfCall(
+      columns,
+      2,
+      SEVEN.findIndex(([name]) => name === "fizz"),
+      18e6,
+    ),
+    6,
+  );
+  assert.equal(rowAt(columns, 7, 11.5e6), -1);
+});
+
+test("zooming keeps what is under the pointer, and nothing leaves the run", () => {
+  const domain = [0, 1000_000];
+  const [from, to] = zoomRange([0, 1000_000], 4, 250_000, domain);
+  assert.equal((250_000 - from) / (to - from), 0.25);
+  assert.deepEqual(zoomRange([0, 500_000], 0.001, 100_000, domain), domain);
+  assert.deepEqual(clampRange([-50_000, 50_000], domain), [0, 100_000]);
+  const [low, high] = clampRange([500, 501], domain);
+  assert.equal(high - low, 1000);
+  assert.deepEqual(clampRange([0, 5], [0, 10]), [0, 10]);
+});
+
+test("a view's window is three times as wide, shared by neighbours, and chooses the resolution", () => {
+  const domain = [0, 3_600e9];
+  const view = [100e9, 100.5e9];
+  const wanted = windowFor(view, 1200, domain);
+  assert.equal(wanted.resolution, resolutionOf(0.5e9, 1200));
+  assert.equal(2 ** Math.floor(Math.log2((wanted.end - wanted.start) / wanted.width)), wanted.resolution);
+  assert.ok(covers(wanted, view, 1200, domain));
+  assert.ok(wanted.start <= 99.5e9 && wanted.end >= 101e9 && wanted.end - wanted.start < 4 * 0.5e9);
+  assert.deepEqual(windowFor([100.0001e9, 100.5001e9], 1200, domain), wanted);
+  assert.ok(!covers(wanted, [98e9, 98.5e9], 1200, domain));
+  assert.ok(!covers(wanted, [100e9, 100.1e9], 1200, domain));
+  const all = windowFor([0, 10_000], 1200, [0, 10_000]);
+  assert.deepEqual([all.start, all.end, all.resolution], [0, 10_000, 8]);
+});
+
+test("a view is drawn from the finest windows at hand, the coarse ones below", () => {
+  const whole = { start: 0, end: 1000, resolution: 16 };
+  const fine = { start: 100, end: 300, resolution: 1 };
+  const other = { start: 600, end: 900, resolution: 1 };
+  assert.deepEqual(paintOrder([whole, fine, other], [150, 250]), [fine]);
+  assert.deepEqual(paintOrder([whole, fine, other], [250, 400]), [whole, fine]);
+  assert.deepEqual(paintOrder([fine], [400, 500]), []);
+});
+
+test("blocks lie below each other, and a height tells the depth", () => {
+  const blocks = [{ depths: 3 }, { depths: 2, folded: true }, { depths: 2, upward: true }];
+  const { tops } = layoutBlocks(blocks);
+  assert.deepEqual(placeAt(tops[0] + 22 + 16, blocks, tops), { block: 0, depth: 1 });
+  assert.deepEqual(placeAt(tops[1] + 1, blocks, tops), { block: 1, depth: -1 });
+  assert.equal(placeAt(tops[1] + 23, blocks, tops), null);
+  assert.deepEqual(placeAt(rowTop(blocks[2], tops[2], 1), blocks, tops), { block: 2, depth: 1 });
+});
+
+/** Paint the seven calls into lines of `width` pixels. */
+function paintSeven(width, from, to, more = {}) {
+  const columns = more.columns ?? seven();
+  const colours = more.colours ?? Uint32Array.from(columns.what, (what) => 0xff000000 | (what + 1));
+  const image = new Uint32Array(width * 3).fill(PAPER);
+  const rows = [0, 1, 2].map((depth) => ({ depth, y: depth, height: 1 }));
+  const scale = { from, perNs: width / (to - from) };
+  paintRows(image, width, [{ columns, colours }], scale, rows, { top: 0, bottom: 3, gap: 0, paper: PAPER });
+  return [0, 1, 2].map((y) => [...image.slice(y * width, (y + 1) * width)]);
+}
+
+test("calls are painted at their place, with a gap before an equal neighbour", () => {
+  const [main, children, deepest] = paintSeven(50, 0, 50e6);
+  assert.ok(main.slice(0, 49).every((pixel) => pixel === (0xff000001 | 0) >>> 0));
+  assert.equal(main[49], PAPER);
+  assert.equal(children[0], PAPER);
+  assert.equal(children[1], 0xff000002);
+  assert.deepEqual(children.slice(7, 11), [PAPER, PAPER, PAPER, 0xff000003]);
+  assert.deepEqual(deepest.slice(11, 14), [0xff000004, PAPER, 0xff000004]);
+});
+
+test("calls too short for a pixel leave ink by how busy it is, and the longest gives the colour", () => {
+  const rows = {
+    depth: [0, 0, 0],
+    start: [0, 100, 100],
+    duration: [40, 60, 10],
+    function: [1, 2, 1],
+    count: [1, 1, 1],
+    busy: [40, 60, 10],
+    call: [0, 1, 2],
+  };
+  const columns = decodeRows(rows, { start: 0, end: 4000, resolution: 1 });
+  const [[first, second]] = paintSeven(4, 0, 4000, { columns, colours: Uint32Array.of(1, 2, 3) });
+  assert.equal(first, mix(2, PAPER, 0.3));
+  assert.equal(second, PAPER);
+  const dense = { ...rows, duration: [90, 90, 700], busy: [90, 90, 700] };
+  const [[ink]] = paintSeven(4, 0, 4000, {
+    columns: decodeRows(dense, { start: 0, end: 4000, resolution: 1 }),
+    colours: Uint32Array.of(0xff000000, 0xff000000, 0xff000000),
+  });
+  assert.ok((ink & 0xff) < 0x40);
+});
+
+test("a finer window is painted over a coarser one, which stays where there is no finer", () => {
+  const coarse = decodeRows(
+    { depth: [0], start: [0], duration: [100], function: [0], count: [9], busy: [100], call: [0] },
+    { start: 0, end: 100, resolution: 64 },
+  );
+  const fine = decodeRows(
+    { depth: [0], start: [60], duration: [20], function: [1], count: [1], busy: [20], call: [3] },
+    { start: 50, end: 100, resolution: 1 },
+  );
+  const image = new Uint32Array(10);
+  const layers = [
+    { columns: coarse, colours: Uint32Array.of(7) },
+    { columns: fine, colours: Uint32Array.of(8) },
+  ];
+  const size = { top: 0, bottom: 1, gap: 0, paper: PAPER };
+  paintRows(image, 10, layers, { from: 0, perNs: 0.1 }, [{ depth: 0, y: 0, height: 1 }], size);
+  assert.deepEqual([...image], [7, 7, 7, 7, 7, PAPER, 8, 8, PAPER, PAPER]);
+});
+
+test("rows are cut at the image's edges", () => {
+  const columns = seven();
+  const image = new Uint32Array(8 * 10);
+  const colours = new Uint32Array(columns.length).fill(5);
+  const rows = [
+    { depth: 0, y: -3, height: 6 },
+    { depth: 1, y: 8, height: 6 },
+  ];
+  const size = { top: 0, bottom: 10, gap: 1, paper: PAPER };
+  paintRows(image, 8, [{ columns, colours }], { from: 0, perNs: 8 / 50e6 }, rows, size);
+  const lines = Array.from({ length: 10 }, (_, y) => image[y * 8]);
+  assert.deepEqual(lines, [5, 5, 0, 0, 0, 0, 0, 0, mix(5, PAPER, 1) && image[8 * 8], image[9 * 8]]);
+});
+
+test("a function's colour hangs on its name and file alone", () => {
+  const hues = Uint32Array.from({ length: 24 }, (_, i) => i);
+  const here = { id: 3, qualname: "Body.push", path: "/home/a/pkg/prog.py" };
+  const there = { id: 90, qualname: "Body.push", path: "/srv/b/pkg/prog.py" };
+  assert.equal(stableColour(identity(here), hues), stableColour(identity(there), hues));
+  assert.notEqual(hash("foo"), hash("fop"));
+  const used = new Set(Array.from({ length: 400 }, (_, i) => hash(`function_${i}`) % 24));
+  assert.equal(used.size, 24);
+});
+
+test("colours by calls and self time go from faint to full", () => {
+  const functions = functionsOf(["a", "b", "c"]);
+  const totals = new Map([
+    [0, { calls: 1000, self: 0 }],
+    [1, { calls: 1, self: 100 }],
+  ]);
+  const palette = { hues: Uint32Array.of(0xff0000ff), faint: 0xffffffff, low: 0xffffffff, high: 0xff000000 };
+  const calls = functionColours("frequency", functions, totals, palette);
+  assert.deepEqual([calls[0], calls[2]], [0xff0000ff, 0xffffffff]);
+  assert.ok((calls[1] & 0xff00) > 0x8000);
+  const self = functionColours("self", functions, totals, palette);
+  assert.deepEqual([...self], [0xffffffff, 0xff000000, 0xffffffff]);
+});
+
+test("rows that are grayed, folded or pointed at change their colour", () => {
+  const columns = seven();
+  const look = {
+    functions: new Uint32Array(6).fill(0xff0000ff),
+    states: Uint32Array.of(1, 2),
+    row: null,
+    byState: false,
+    paper: PAPER,
+    dim: 0xff808080,
+    ink: 0xff000000,
+    highlight: 3,
+  };
+  const colours = rowColours(columns, look, (each, i) => each.depth[i] > 0);
+  assert.equal(colours[0], 0xff808080);
+  assert.equal(colours[1], 0xff0000ff);
+  assert.equal(colours[4], colours[5]);
+  assert.notEqual(colours[4], 0xff0000ff);
+  assert.deepEqual(
+    [...rowColours(columns, { ...look, byState: true, highlight: -1 }, null)],
+    Array(7).fill(2),
+  );
+});
+
+test("what a call calls is inside it; the ways to gray combine", () => {
+  const columns = seven();
+  const functions = functionsOf(["main", "foo", "bar", "Box.baz", "Box.fizz", "cleanup"]);
+  const bar = { here: true, depth: 1, start: 10e6, end: 38e6 };
+  const lit = (modes, anchor, inside, matches = null) => {
+    const rows = litRows(litFunctions(functions, modes, functions[anchor], matches), inside);
+    return rows === null ? null : [...columns.what].filter((_, i) => rows(columns, i));
+  };
+  assert.equal(lit([], 2, null), null);
+  assert.deepEqual(lit(["inside"], 2, bar), [2, 3, 3, 4]);
+  assert.deepEqual(lit(["same"], 3, null), [3, 3]);
+  assert.deepEqual(lit(["class"], 3, null), [3, 3, 4]);
+  assert.deepEqual(
+    lit(["class", "inside"], 3, bar, (each) => each.name !== "baz"),
+    [4],
+  );
+  assert.deepEqual(lit(["inside"], 2, { ...bar, here: false }), []);
+});
+
+test("classes are read from qualified names, packages from where a file comes from", () => {
+  assert.equal(classOf("Body.push"), "Body");
+  assert.equal(classOf("push"), null);
+  assert.equal(classOf("f.<locals>.g"), null);
+  assert.equal(classOf("f.<locals>.Local.g"), "f.<locals>.Local");
+  const groups = completeFunctions([
+    { id: 1, qualname: "a", origin: "site", package: "numpy.core", module: "numpy.core.x" },
+    { id: 0, qualname: "b", origin: "stdlib", package: "json", module: "json.decoder" },
+  ]).map(({ group }) => group);
+  assert.deepEqual(groups, ["standard library", "numpy"]);
+});
+
+const FUNCTIONS = [
+  {
+    id: 0,
+    name: "hot",
+    qualname: "hot",
+    path: "/x/prog.py",
+    line: 3,
+    origin: "program",
+    group: "the program",
+  },
+  { id: 1, name: "push", qualname: "Body.push", path: "/x/prog.py", line: 40, origin: "program", group: "g" },
+  {
+    id: 2,
+    name: "loads",
+    qualname: "loads",
+    path: "/lib/json/__init__.py",
+    line: 9,
+    origin: "stdlib",
+    package: "json",
+    module: "json",
+    group: "standard library",
+  },
+];
+const matched = (text) => {
+  const { functions } = makeMatcher(parseFilter(text), FUNCTIONS);
+  return functions === null ? null : FUNCTIONS.filter(functions).map(({ id }) => id);
+};
+
+test("filters match texts, places, patterns, packages and categories", () => {
+  assert.equal(matched("  "), null);
+  assert.deepEqual(matched("PUSH"), [1]);
+  assert.deepEqual(matched("hot push"), [0, 1]);
+  assert.deepEqual(matched("prog.py:42"), [1]);
+  assert.deepEqual(matched("prog.py:5"), [0]);
+  assert.deepEqual(matched("/^(hot|loads)$/"), [0, 2]);
+  assert.deepEqual(matched("/body\\.p/i"), [1]);
+  assert.deepEqual(matched("pkg:json"), [2]);
+  assert.deepEqual(matched("-name:push cat:program"), [0]);
+  assert.deepEqual(matched('pkg:"standard library"'), [2]);
+  assert.deepEqual(matched("cat:gc"), []);
+});
+
+test("events are matched by category alone", () => {
+  const kinds = (text) => makeMatcher(parseFilter(text), FUNCTIONS).events;
+  assert.equal(kinds("push"), null);
+  assert.ok(kinds("cat:gc")("major step") && !kinds("cat:gc")("abort"));
+  assert.ok(kinds('cat:"major step"')("major step") && !kinds("-cat:minor")("minor"));
+});
+
+test("a filter that can't be read is refused in a sentence", () => {
+  for (const [text, part] of [
+    ["/(/", "regular expression"],
+    ["/open", "closing"],
+    ['"open', "quotation"],
+    ["colour:red", "no field"],
+    ["cat:cats", "no category"],
+    ["pkg:", "pkg:"],
+  ])
+    assert.throws(
+      () => parseFilter(text),
+      (fault) => fault instanceof FilterFault && fault.message.includes(part),
+    );
+});
+
+test("the state goes into the URL and comes back", () => {
+  assert.equal(writeState(readState("")), "");
+  const query =
+    "?view=lines&at=5-100&range=7-9&call=2.exact.17&event=major step.4&of=3&filter=a+-b&colour=self&gray=inside,same" +
+    "&bands=gc&hide=jit&fold=1,2&sampled=0&sort=calls&order=asc&y=40";
+  const state = readState(query);
+  assert.deepEqual(state.call, { thread: 2, source: "exact", call: 17 });
+  assert.deepEqual(state.event, { kind: "major step", id: 4 });
+  assert.deepEqual(readState(writeState(state)), state);
+  assert.deepEqual(readState("?view=x&at=9-3&call=z&gray=no&sort=1"), readState(""));
+});
+
+test("no key means two things, and every view and way to gray has one", () => {
+  const all = COMMANDS.flatMap(({ keys = [], codes = [] }) => [...keys, ...codes]);
+  assert.equal(new Set(all).size, all.length);
+  assert.equal(commandOf({ key: "z", code: "KeyW" }), "zoomIn");
+  assert.equal(commandOf({ key: "F", code: "KeyF" }), "zoomToCall");
+  assert.equal(commandOf({ key: "N", code: "KeyN", shiftKey: true }), "previousMatch");
+  assert.equal(commandOf({ key: "w", code: "KeyW", ctrlKey: true }), null);
+  assert.equal(commandOf({ key: "f", code: "KeyF", metaKey: true }), "filter");
+});
+
+test("the cache lets go of the least used, never of what is pinned", () => {
+  const cache = leastUsedCache(3);
+  cache.put("whole", 0, 1, true);
+  cache.put("a", 1);
+  cache.put("b", 2);
+  cache.get("a");
+  cache.put("c", 3);
+  assert.deepEqual(
+    [cache.has("whole"), cache.has("a"), cache.has("b"), cache.has("c")],
+    [true, true, false, true],
+  );
+  assert.equal(cache.weight, 3);
+});
+
+test("ticks count from a round time where the view is far in", () => {
+  const whole = rulerOf([0, 4.2e9]);
+  assert.deepEqual([whole.unit.name, whole.base], ["s", 0]);
+  assert.equal(tickText(1.5, 0.5, whole), "1.5 s");
+  const deep = rulerOf([2.0000001e9, 2.00002e9]);
+  assert.equal(deep.unit.name, "µs");
+  assert.equal(deep.base, 2e9);
+  assert.equal(tickText(5, 5, deep), "+5 µs");
+  assert.equal(tickText(12.5, 0.5, rulerOf([0, 3600e9])), "12:30 min");
+  assert.equal(momentText(1_234_567_890, 5e6), "1.234568 s");
+});
+
+test("labels are cut in the middle and stay in sight", () => {
+  assert.equal(cutMiddle("hot_loop_of_prog", 9), "hot_…prog");
+  assert.equal(cutMiddle("hot", 9), "hot");
+  assert.equal(cutMiddle("hot_loop", 2), "");
+  assert.deepEqual(labelPlace(-50, 100, 300), { x: 4, room: 92 });
+  assert.equal(labelPlace(290, 400, 300), null);
+});
+
+test("events become rows of tracks that can be stepped through", () => {
+  const columns = decodeRows(
+    eventRows({
+      tracing: { start: [100], duration: [50], count: [1], busy: [50], id: [4] },
+      minor: { start: [10, 500], duration: [5, 5], count: [1, 3], busy: [5, 2], id: [0, 7] },
+    }),
+    { start: 0, end: 1000, resolution: 1 },
+  );
+  assert.deepEqual([...columns.begin], [100, 10, 510]);
+  const every = () => true;
+  assert.equal(eventBeside(columns, 10, true, every), 0);
+  assert.equal(eventBeside(columns, 100, true, every), 2);
+  assert.equal(eventBeside(columns, 100, false, every), 1);
+  assert.equal(eventBeside(columns, 510, true, every), -1);
+});
+
+test("shares are stacked; what no sample tells stays open", () => {
+  assert.deepEqual(
+    stackShares({
+      shares: [
+        [250, 0],
+        [750, 0],
+      ],
+      samples: [4, 0],
+    }),
+    [[0.25, 1], null],
+  );
+  const memory = { start_ns: 10, resolution_ns: 4, memory: [-1, 99] };
+  assert.deepEqual(memoryPoints(memory), [{ time: 16, bytes: 99 }]);
+});
