@@ -20,6 +20,8 @@ from tracebin.bundle import records as r
 from tracebin.bundle.codec import encode_line, to_json
 from tracebin.bundle.writer import BundleWriter, write_bundle
 from tracebin.server import ServerConfig, create_app
+from tracebin.server.blobs import BlobFolder
+from tracebin.server.database import Database
 from tracebin.server.serve import address_of, listen, make_server
 from tracebin.server.store import Store
 
@@ -175,11 +177,25 @@ def config(tmp_path: Path) -> ServerConfig:
     )
 
 
+@pytest.fixture(scope="session")
+def wired(tmp_path_factory: pytest.TempPathFactory) -> tuple[Flask, bytes]:
+    """One application for all tests, and the file of an empty database: both take long to make."""
+    data = tmp_path_factory.mktemp("empty")
+    made = create_app(ServerConfig(data=data, free_bytes=0))
+    made.extensions.pop("tracebin").close()
+    return made, (data / "tracebin.sqlite3").read_bytes()
+
+
 @pytest.fixture
-def app(config: ServerConfig) -> Iterator[Flask]:
-    made = create_app(config)
+def app(wired: tuple[Flask, bytes], config: ServerConfig) -> Iterator[Flask]:
+    """The application, with a store of the test's own."""
+    made, empty = wired
+    store = Store(config, Database(config.database), BlobFolder(config.blobs))
+    (config.data / "tracebin.sqlite3").write_bytes(empty)
+    made.extensions["tracebin"] = store
     yield made
-    made.extensions["tracebin"].close()
+    del made.extensions["tracebin"]
+    store.close()
 
 
 @pytest.fixture
@@ -231,7 +247,7 @@ def serving(app: Flask, config: ServerConfig) -> Iterator[str]:
     finally:
         # Closing from within the loop ends it: nothing is left to listen to.
         server.trigger.pull_trigger(server.close)
-        thread.join(10)
+        thread.join(60)
         server.task_dispatcher.shutdown()
         listening.close()
         assert not thread.is_alive()
