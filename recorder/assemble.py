@@ -1,7 +1,6 @@
 """Put a raw recording together into a bundle.
 
-Runs in the PyPy that ran the program wherever that is possible: it alone can decode
-its own code objects.
+All but the decoding of code objects, which is the business of the PyPy that ran the program.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, 
 from tracebin.bundle.writer import BundleWriter
 from tracebin.errors import BundleNotWritten
 from tracebin.recorder.clock import Clock
+from tracebin.recorder.decoding import Decoder
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
 from tracebin.recorder.raw import Finish, Launch, RawRecording
 from tracebin.recorder.reading import Known, Reading
@@ -31,7 +31,13 @@ def _silent(_done: int, _total: int) -> None:
     """Tell nobody."""
 
 
-def assemble(folder: Path, out: Path, follow: Optional[Follow] = None, progress: Progress = _silent) -> None:
+def assemble(
+    folder: Path,
+    out: Path,
+    decoder: Decoder,
+    follow: Optional[Follow] = None,
+    progress: Progress = _silent,
+) -> None:
     """Make the bundle ``out`` of the raw recording in ``folder``.
 
     With ``follow`` the program may still run: its log is read as it grows until
@@ -43,7 +49,7 @@ def assemble(folder: Path, out: Path, follow: Optional[Follow] = None, progress:
         BundleNotWritten: the disk or the folder refused.
     """
     raw = RawRecording(folder)
-    reading = Reading(raw)
+    reading = Reading(raw, decoder)
     while follow is not None and not follow(reading.advance()):
         pass
     assembly = Assembly(raw, reading.finish(progress))

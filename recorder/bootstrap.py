@@ -1,16 +1,19 @@
-"""Put a raw recording together in a PyPy that knows nothing of tracebin.
+"""Do a part of the recorder's work in a Python that knows nothing of tracebin.
 
-Run by path: ``pypy3 -I -S recorder/bootstrap.py FOLDER OUT [follow]``.  The folder
-above this one becomes the package ``tracebin``, whatever its name.  With ``follow`` the
-program still runs: a line ``end`` on stdin tells when it doesn't any more.  Speaks JSON
-lines on stdout: ``{"done", "total"}`` while it reads, and at the end ``{"ok": true}``
-or ``{"slug", "message"}``.
+Run by path; the folder above this one becomes the package ``tracebin``, whatever
+its name.  ``python -I -S recorder/bootstrap.py assemble PYPY FOLDER OUT [follow]`` puts a raw
+recording together.  With ``follow`` the program still runs: a line ``end`` on stdin
+tells when it doesn't any more.  Speaks JSON lines on stdout: ``{"done", "total"}``
+while it reads, and at the end ``{"ok": true}`` or ``{"slug", "message"}``.
+
+``pypy3 -I -S recorder/bootstrap.py decode`` is decode_server.py, in the PyPy that ran the program.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import select
 import sys
 from pathlib import Path
@@ -50,13 +53,19 @@ def _wait_for_end(has_news: bool) -> bool:
     return True
 
 
-def _main(folder: str, out: str, follows: bool) -> int:
+def _assemble(pypy: str, folder: str, out: str, follows: bool) -> int:
     from tracebin.errors import TracebinError
     from tracebin.recorder.assemble import assemble
 
     try:
         follow = _wait_for_end if follows else None
-        assemble(Path(folder), Path(out), follow, lambda done, total: _say(done=done, total=total))
+        assemble(
+            Path(folder),
+            Path(out),
+            _decoder(pypy),
+            follow,
+            lambda done, total: _say(done=done, total=total),
+        )
     except TracebinError as fault:
         _say(slug=fault.slug, message=str(fault))
         return 1
@@ -64,6 +73,24 @@ def _main(folder: str, out: str, follows: bool) -> int:
     return 0
 
 
-if __name__ == "__main__":
+def _decoder(pypy: str) -> Any:
+    from tracebin.recorder.decoding import LocalDecoder, RemoteDecoder
+
+    if os.path.realpath(pypy) == os.path.realpath(sys.executable):
+        return LocalDecoder()
+    return RemoteDecoder([pypy, "-I", "-S", os.path.abspath(__file__), "decode"], os.environ)
+
+
+def _main(task: str, *words: str) -> int:
     _make_package(Path(__file__).resolve().parent.parent)
-    sys.exit(_main(sys.argv[1], sys.argv[2], sys.argv[3:] == ["follow"]))
+    if task == "decode":
+        from tracebin.recorder.decode_server import serve
+
+        serve()
+        return 0
+    pypy, folder, out, *more = words
+    return _assemble(pypy, folder, out, more == ["follow"])
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -6,13 +6,10 @@ its source file, or was handed over by the agent (code that never was in a file)
 
 from __future__ import annotations
 
-import dis
-import marshal
-from types import CodeType
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from tracebin.bundle.records import Bytecode, Function
-from tracebin.recorder.file_codes import codes_of
+from tracebin.recorder.decoding import Decoder, Handle
 from tracebin.recorder.resops import Place
 from tracebin.recorder.sources import Files
 
@@ -23,26 +20,26 @@ Key = Tuple[str, str, int]
 
 
 class KnownCode(NamedTuple):
-    """A code object: its name's parts, and itself, or in marshal's form from the agent."""
+    """A code object: its name's parts, and itself for the decoder, or in marshal's form from the agent."""
 
     name: str
     file: str
     line: int
     qualname: Optional[str]
     marshalled: bytes
-    code: Optional[CodeType] = None
+    handle: Handle = None
 
 
 class Functions:
     """The functions of a bundle, numbered as they are met.
 
-    ``decodes`` says whether this is the interpreter that ran the program, so that code
-    objects mean the same here; ``optimize`` is the level it ran with.
+    ``decoder`` is of the interpreter that ran the program, or None where that isn't to be
+    had; ``optimize`` is the level it ran with.
     """
 
-    def __init__(self, files: Files, *, decodes: bool = True, optimize: int = 0) -> None:
+    def __init__(self, files: Files, decoder: Optional[Decoder], *, optimize: int = 0) -> None:
         self._files = files
-        self._decodes = decodes
+        self._decoder = decoder
         self._optimize = optimize
         self._known: Dict[Key, List[KnownCode]] = {}
         self._read: Set[str] = set()
@@ -50,7 +47,7 @@ class Functions:
         self._ids: Dict[Tuple[Key, int], int] = {}
         self._rows: List[Tuple[str, str, int, Optional[KnownCode]]] = []
         self._opcodes: Dict[int, Dict[int, str]] = {}
-        self._bytecodes: Dict[int, Optional[List[Bytecode]]] = {}
+        self._handles: Dict[int, Handle] = {}
         self._traced: Dict[int, Dict[int, Bytecode]] = {}
         self.undecoded = 0
 
@@ -94,14 +91,12 @@ class Functions:
 
     def _read_file(self, file: str) -> None:
         """Learn the code objects of a source file; the agent's own come first."""
-        if not self._decodes or file.startswith("<") or file in self._read:
+        if self._decoder is None or file.startswith("<") or file in self._read:
             return
         self._read.add(file)
-        for code in codes_of(self._files.full(file), self._optimize):
-            key = _key(code.co_name, file, code.co_firstlineno)
-            qualname = getattr(code, "co_qualname", None)
-            known = KnownCode(code.co_name, file, code.co_firstlineno, qualname, b"", code)
-            self._known.setdefault(key, []).append(known)
+        for name, line, qualname, handle in self._decoder.codes_of(self._files.full(file), self._optimize):
+            known = KnownCode(name, file, line, qualname, b"", handle)
+            self._known.setdefault(_key(name, file, line), []).append(known)
 
     def named(self, name: str, file: str, line: int) -> int:
         """Give the function the samples name; the first of several that are alike."""
@@ -122,9 +117,14 @@ class Functions:
         if known is None:
             known = self._ids[key, number] = len(self._rows)
             self._rows.append((key[0], code.file if code else file, key[2], code))
-            if code is not None:
-                self._bytecode(code)  # now, while the program may still run, rather than after its end
+            if code is not None and self._decoder is not None:
+                self._prepare(self._decoder, code)
         return known
+
+    def _prepare(self, decoder: Decoder, code: KnownCode) -> None:
+        handle = self._handle(code)
+        if handle is not None:
+            decoder.prepare(handle)
 
     def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
         found = self._opcodes.get(id(code))
@@ -134,11 +134,16 @@ class Functions:
         return found
 
     def _bytecode(self, known: KnownCode) -> Optional[List[Bytecode]]:
-        """Decode a code object, once; None if another interpreter wrote it."""
-        if id(known) not in self._bytecodes:
-            code = known.code or (_unmarshalled(known.marshalled) if self._decodes else None)
-            self._bytecodes[id(known)] = None if code is None else _instructions(code)
-        return self._bytecodes[id(known)]
+        """Decode a code object; None if another interpreter wrote it."""
+        handle = self._handle(known)
+        return None if handle is None or self._decoder is None else self._decoder.rows(handle)
+
+    def _handle(self, known: KnownCode) -> Handle:
+        if known.handle is not None or self._decoder is None:
+            return known.handle
+        if id(known) not in self._handles:
+            self._handles[id(known)] = self._decoder.take(known.marshalled)
+        return self._handles[id(known)]
 
     def records(self) -> List[Function]:
         """Give the functions as the bundle holds them."""
@@ -165,27 +170,3 @@ def _key(name: str, file: str, line: int) -> Key:
 
 def _as_logged(text: str) -> str:
     return text.replace(",", ".")
-
-
-def _unmarshalled(marshalled: bytes) -> Optional[CodeType]:
-    try:
-        code = marshal.loads(marshalled)
-    except (ValueError, EOFError, TypeError):
-        return None
-    return code if isinstance(code, CodeType) else None
-
-
-def _instructions(code: CodeType) -> List[Bytecode]:
-    rows = []
-    line: Optional[int] = None
-    for item in dis.get_instructions(code):
-        if item.starts_line is not None:
-            line = item.starts_line if item.starts_line is not True else line
-        rows.append(Bytecode(item.offset, item.opname, _argument(item), line))
-    return rows
-
-
-def _argument(item: dis.Instruction) -> Optional[str]:
-    if item.arg is None:
-        return None
-    return (item.argrepr or str(item.arg))[:200]

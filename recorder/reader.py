@@ -1,4 +1,4 @@
-"""Have a bundle put together by a process of the PyPy that ran the program."""
+"""Have a bundle put together by another process of the Python that the launcher runs in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import IO, Callable, Dict
 
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
 
 BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
-# PyPy sizes its nursery by the processor's cache. With the 32 MB it takes on one machine, reading a log
-# of 40 MB needs 1.2 GB; with 4 MB a quarter of that, and not more time.
+# Where the launcher runs in PyPy: it sizes its nursery by the processor's cache. With the 32 MB it takes on
+# one machine, reading a log of 40 MB needs 1.2 GB; with 4 MB a quarter of that, and not more time.
 READER_GC = {"PYPY_GC_NURSERY": "4M"}
 # The reader gives way to the program: it has time until the program ends.
 NICENESS = 5
@@ -34,8 +35,9 @@ class Reader:
     program's alone.
     """
 
-    def __init__(self, python: str, folder: Path, out: Path, *, follows: bool) -> None:
-        self._argv = [python, "-I", "-S", str(BOOTSTRAP), str(folder), str(out.absolute())]
+    def __init__(self, pypy: str, folder: Path, out: Path, *, follows: bool) -> None:
+        start = [sys.executable, "-I", "-S", str(BOOTSTRAP), "assemble"]
+        self._argv = [*start, pypy, str(folder), str(out.absolute())]
         self._follows = follows
         self._child = self._begin() if follows else None
 
@@ -103,11 +105,11 @@ def _refusal(answer: Dict[str, object], trouble: str, code: int) -> RecorderErro
     return RecordingUnreadable(f"putting the bundle together failed: {last}")
 
 
-def put_together(python: str, folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
+def put_together(pypy: str, folder: Path, out: Path, progress: Progress = lambda done, total: None) -> None:
     """Make the bundle of a raw recording whose program has ended.
 
     Raises:
         RecordingUnreadable: the recording holds nothing, or PyPy failed at it.
         BundleNotWritten: the disk or the folder refused.
     """
-    Reader(python, folder, out, follows=False).finish(progress)
+    Reader(pypy, folder, out, follows=False).finish(progress)

@@ -6,12 +6,12 @@ free it is done while the program runs, so that little is left when it ends.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
 from tracebin.errors import RecordingUnreadable
+from tracebin.recorder.decoding import Decoder
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
@@ -38,8 +38,9 @@ class Known:
 class Reading:
     """The reading of one recording: ``advance`` as often as wanted, then ``finish``."""
 
-    def __init__(self, raw: RawRecording) -> None:
+    def __init__(self, raw: RawRecording, decoder: Decoder) -> None:
         self._raw = raw
+        self._decoder = decoder
         self._process: Optional[_ProcessReading] = None
 
     def advance(self) -> bool:
@@ -56,7 +57,7 @@ class Reading:
         codes = notes.update()
         if not notes.notes.about:
             return None
-        reading = _ProcessReading(self._raw, notes)
+        reading = _ProcessReading(self._raw, notes, self._decoder)
         reading.functions.learn(codes)
         return reading
 
@@ -86,12 +87,6 @@ class Reading:
         return self._process.finish()
 
 
-def _is_same(about: Dict[str, Any]) -> bool:
-    """Say whether this interpreter is the one that ran the program: code objects are its own matter."""
-    here = ".".join(map(str, getattr(sys, "pypy_version_info", ())[:3]))
-    return bool(about.get("pypy") == here and about.get("python") == ".".join(map(str, sys.version_info[:3])))
-
-
 def _optimize(about: Dict[str, Any]) -> int:
     """Give the level of -O, the fourth of ``sys.flags``."""
     flags = about.get("flags") or []
@@ -101,7 +96,7 @@ def _optimize(about: Dict[str, Any]) -> int:
 class _ProcessReading:
     """The reading of one process's files."""
 
-    def __init__(self, raw: RawRecording, notes: NotesReader) -> None:
+    def __init__(self, raw: RawRecording, notes: NotesReader, decoder: Decoder) -> None:
         launch = raw.launch()
         self._raw = raw
         self._notes = notes
@@ -110,7 +105,9 @@ class _ProcessReading:
         self.files = Files(
             launch.cwd, str(about["stdlib"]), agent=str(about["agent"]), keep_text=launch.keep_source
         )
-        self.functions = Functions(self.files, decodes=_is_same(about), optimize=_optimize(about))
+        self.functions = Functions(
+            self.files, decoder if decoder.is_of(about) else None, optimize=_optimize(about)
+        )
         if launch.target == "script":
             self.functions.learn_name(launch.command[0])
         self._log = JitLog(self.functions, keep_stages=KEPT_STAGES[launch.stages])

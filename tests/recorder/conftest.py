@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tracebin.recorder.decoding import LocalDecoder
 from tracebin.recorder.functions import Functions, KnownCode
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.sources import Files
@@ -83,7 +84,7 @@ class ReadLog:
 
     def __init__(self, data: bytes, known: list[KnownCode], stages: tuple[str, ...], cwd: str) -> None:
         self.files = Files(cwd, "/usr/lib/pypy")
-        self.functions = Functions(self.files)
+        self.functions = Functions(self.files, LocalDecoder())
         self.functions.learn(known)
         self.log = JitLog(self.functions, keep_stages=stages)
         self.log.read(io.BytesIO(data))

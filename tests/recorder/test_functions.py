@@ -8,6 +8,7 @@ from types import CodeType
 import pytest
 
 from tracebin.bundle.records import Bytecode
+from tracebin.recorder.decoding import LocalDecoder
 from tracebin.recorder.file_codes import codes_of
 from tracebin.recorder.functions import START_UP_FILE, Functions, KnownCode
 from tracebin.recorder.resops import Place
@@ -31,7 +32,7 @@ def codes(text: str, file: str) -> list[KnownCode]:
 
 def place(code: KnownCode, row: int = -1) -> Place:
     """Give the place of one bytecode as the log writes it: with dots for commas."""
-    made = Functions(Files("/", "/lib"))
+    made = Functions(Files("/", "/lib"), LocalDecoder())
     made.learn([code])
     made.at(Place(code.name, code.file, code.line, code.line, 0, ""))
     rows = made.records()[0].bytecode
@@ -47,7 +48,7 @@ def files(tmp_path: Path) -> Files:
 
 @pytest.fixture
 def functions(files: Files) -> Functions:
-    return Functions(files)
+    return Functions(files, LocalDecoder())
 
 
 def test_one_function_has_one_number_from_log_and_samples(functions: Functions) -> None:
@@ -115,7 +116,7 @@ def test_code_objects_are_found_in_their_source(tmp_path: Path, is_cached: bool)
     source.write_text("class A:\n    def f(self):\n        return [x for x in (lambda y: y)(())]\n")
     if is_cached:
         py_compile.compile(str(source))
-    functions = Functions(Files(str(tmp_path), "/lib"))
+    functions = Functions(Files(str(tmp_path), "/lib"), LocalDecoder())
     functions.at(Place("f", "m.py", 2, 3, 0, "LOAD_CONST"))
     functions.at(Place("<lambda>", "m.py", 3, 3, 0, "LOAD_FAST"))
     method, inner = functions.records()

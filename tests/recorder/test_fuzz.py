@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tracebin.recorder.clock import Clock
+from tracebin.recorder.decoding import LocalDecoder
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
@@ -95,7 +96,7 @@ LINES = st.one_of(
 
 def read_log(data: bytes) -> None:
     """Read a log and make all of its records, as assembling a bundle does."""
-    functions = Functions(Files("/", "/lib"))
+    functions = Functions(Files("/", "/lib"), LocalDecoder())
     log = JitLog(functions, keep_stages=("traced", "optimised", "assembled"))
     log.read(io.BytesIO(data))
     clock = Clock(log.sync, 0, (log.last_tick, 1_000_000))
@@ -111,7 +112,7 @@ def read_log(data: bytes) -> None:
 
 def read_profile(data: bytes) -> None:
     """Read a sampler's file and make all of its records."""
-    functions = Functions(Files("/", "/lib"))
+    functions = Functions(Files("/", "/lib"), LocalDecoder())
     log = JitLog(functions)
     found = read_samples(data)
     clock = Clock([], 0, (0, 0))

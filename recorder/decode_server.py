@@ -1,0 +1,52 @@
+"""Decode code objects for another process: JSON lines in, a line out for each.
+
+Started by bootstrap.py in the PyPy that ran the program.  ``{"versions"}`` gives
+those of this interpreter, ``{"path", "optimize"}`` rows of name, line, qualified name and number
+of each code object in a file, ``{"marshalled"}`` the number of one, ``{"rows"}`` the
+bytecode of a number.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from types import CodeType
+from typing import Any, Dict, List
+
+from tracebin.recorder.file_codes import codes_of, instructions, unmarshalled
+
+
+def serve() -> None:
+    """Answer until the other end of stdin is closed."""
+    server = _Server()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(server.answer(json.loads(line)), separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+
+
+class _Server:
+    def __init__(self) -> None:
+        self._codes: List[CodeType] = []
+
+    def answer(self, question: Dict[str, Any]) -> Any:
+        if "path" in question:
+            return [self._row(code) for code in codes_of(question["path"], question["optimize"])]
+        if "marshalled" in question:
+            code = unmarshalled(base64.b64decode(question["marshalled"]))
+            return None if code is None else self._number(code)
+        if "rows" in question:
+            return instructions(self._codes[question["rows"]])
+        version = getattr(sys, "pypy_version_info", ())[:3]
+        return {
+            "pypy": ".".join(map(str, version)) or None,
+            "python": ".".join(map(str, sys.version_info[:3])),
+        }
+
+    def _row(self, code: CodeType) -> List[Any]:
+        qualname = getattr(code, "co_qualname", None)
+        return [code.co_name, code.co_firstlineno, qualname, self._number(code)]
+
+    def _number(self, code: CodeType) -> int:
+        self._codes.append(code)
+        return len(self._codes) - 1
