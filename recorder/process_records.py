@@ -270,6 +270,13 @@ def _notes_problems(notes: Notes, where: str) -> Iterator[Problem]:
         yield Problem(
             "no-end", "The program didn't end in the usual way: the last samples may be missing.", 1, where
         )
+    if notes.was_closed:
+        yield Problem(
+            "files-closed",
+            "The program closed the recorder's files: what came before they were open again is missing.",
+            1,
+            where,
+        )
     if notes.forks:
         yield Problem(
             "children", "Child processes that the program forked are not recorded.", notes.forks, where

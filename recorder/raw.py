@@ -64,7 +64,10 @@ class Finish:
 
 @dataclass
 class Notes:
-    """What the agent wrote of one process; ``is_ended`` if it came to its end."""
+    """What the agent wrote of one process; ``is_ended`` if it came to its end.
+
+    ``was_closed`` if the program closed the recorder's files, and they were opened again.
+    """
 
     pid: int
     about: Dict[str, Any] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Notes:
     code_memory: Optional[CodeMemory] = None
     faults: List[str] = field(default_factory=list)
     is_ended: bool = False
+    was_closed: bool = False
 
 
 class RawRecording:
@@ -191,4 +195,5 @@ def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
         notes.faults.append(str(frame[1]))
     elif kind == "end":
         notes.forks = int(frame[1].get("forks", 0))
+        notes.was_closed = bool(frame[1].get("closed"))
         notes.is_ended = True

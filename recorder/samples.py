@@ -15,6 +15,9 @@ STACK, CODE, TRAILER, HEADER, START, META, NATIVE = 1, 2, 3, 5, 6, 7, 8
 MEMORY_FLAG = 0x01
 TIMED_VERSION = 7
 
+# A marker and a count: as memory, 257 KiB, which no PyPy gets along with.
+_NEXT_STACK = struct.pack("<Bq", STACK, 1)
+_CODE_MARKER = bytes([CODE])
 _WORD = struct.Struct("<q")
 _TWO_WORDS = struct.Struct("<qq")
 # A name or a file may have colons of its own.
@@ -128,14 +131,22 @@ class _Reader:
         stack = data[at + 16 : end]
         end += 8
         memory, time = -1, None
-        if self._memory:
+        # Where it can't read how much there is, PyPy leaves the word out.
+        timed = 8 * (self.found.version >= TIMED_VERSION)
+        if self._memory and not self._ends(end + timed):
             memory = _WORD.unpack_from(data, end)[0] * 1024
             end += 8
-        if self.found.version >= TIMED_VERSION:
+        if timed:
             (time,) = _WORD.unpack_from(data, end)
             end += 8
         self.found.samples.append(Sample(thread, stack, memory, time))
         self.at = end
+
+    def _ends(self, at: int) -> bool:
+        """Say whether something new begins at ``at``: it would be no amount of memory."""
+        return self.data.startswith(_NEXT_STACK, at) or (
+            self.data[at : at + 1] == _CODE_MARKER and self.data.startswith(b"py:", at + 17)
+        )
 
     def _code(self, at: int) -> None:
         number, size = _TWO_WORDS.unpack_from(self.data, at)

@@ -45,6 +45,7 @@ class Agent:
         """Begin to record this process."""
         self.notes.add("start", self.about())
         self.sync()
+        self.notes.lift_log()
         atexit.register(self.stop)
         os.register_at_fork(
             before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.leave_child
@@ -137,6 +138,7 @@ class Agent:
         """Do what is to be done now and then, while the program runs."""
         self.most_threads = max(self.most_threads, self.count_threads())
         if self.notes.now() - self.last_sync > self.SYNC_EVERY_NS:
+            self.notes.descriptors.mend()
             self.sync()
             self.sampling.flush()
 
@@ -161,13 +163,17 @@ class Agent:
         import pypyjit
 
         pypyjit.set_compile_hook(None)
+        self.notes.descriptors.mend()
         self.sampling.stop()
         self.notes.add("threads", self.threads(), max(self.most_threads, self.count_threads()))
         self.notes.add("memory", pypyjit.get_stats_asmmemmgr())
         self.sync()
         for text in self.notes.faults:
             self.notes.add("fault", text)
-        self.notes.add("end", {"stopped_ns": self.notes.now(), "forks": self.forks})
+        self.notes.add(
+            "end",
+            {"stopped_ns": self.notes.now(), "forks": self.forks, "closed": self.notes.descriptors.has_lost},
+        )
 
     def threads(self) -> List[Tuple[int, str]]:
         """Name the threads that run now."""

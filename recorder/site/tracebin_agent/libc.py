@@ -46,3 +46,14 @@ class Libc:
         import _rawffi
 
         return bytes(_rawffi.charp2rawstring(address, size))
+
+    def address(self, name: str) -> int:
+        """Give where a variable of the library lies.  Raises OSError."""
+        try:
+            return int(self.library.getaddressindll(name))
+        except Exception as fault:
+            raise OSError(name + " is not there") from fault
+
+    def word(self, address: int) -> int:
+        """Give the 64-bit word at ``address``."""
+        return int.from_bytes(self.read(address, 8), "little")

@@ -10,6 +10,8 @@ import marshal
 import os
 import time
 
+from .descriptors import Descriptors
+
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,21 +31,32 @@ class Notes:
         self.write = os.write
         self.dumps = marshal.dumps
         self.now = time.perf_counter_ns
+        self.descriptors = Descriptors()
         self.file = self.open("notes")
 
     def open(self, ending: str) -> int:
         """Open a new file beside the notes.  Raises OSError where the folder refuses."""
-        flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
-        return os.open(f"{self.stem}.{ending}", flags, 0o600)
+        return self.descriptors.open(f"{self.stem}.{ending}")
 
     def add(self, *frame: Any) -> None:
         """Append one frame."""
         self.write_all(self.file, self.dumps(frame))
 
     def write_all(self, file: int, data: bytes) -> None:
-        """Write until all is written."""
+        """Write until all is written.  Raises OSError, also where the program has taken the number."""
+        if not self.descriptors.owns(file):
+            self.descriptors.mend()
+            if not self.descriptors.owns(file):
+                raise OSError("the program has a file of its own under the number of the recorder's")
         while data:
             data = data[self.write(file, data) :]
+
+    def lift_log(self) -> None:
+        """Take PyPy's log, once it is open, out of the program's way."""
+        try:
+            self.descriptors.lift_log(f"{self.stem}.log")
+        except OSError:
+            pass  # not this C library, or no number is free: it stays where it is
 
     def fault(self, where: str, fault: Exception) -> None:
         """Keep what went wrong for the end of the notes."""

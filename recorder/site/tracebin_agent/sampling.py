@@ -31,6 +31,7 @@ class Sampling:
         self.timer: Optional[Timer] = None
         self.stamps: Optional[Stamps] = None
         self.handler: Any = None
+        self.file = -1
 
     def start(self) -> None:
         """Begin, as far as this PyPy and machine let us."""
@@ -50,7 +51,8 @@ class Sampling:
         before = self.notes.now()
         self.handler = _signal.getsignal(_signal.SIGPROF)
         period = self.interval_s if self.timer is None else self.IDLE_S
-        _vmprof.enable(self.notes.open("prof"), period, 1, 0, 0, 0)
+        file = self.file = self.notes.open("prof")
+        self.notes.descriptors.call_above(lambda: _vmprof.enable(file, period, 1, 0, 0, 0))
         self.stamp()
         if self.timer is not None:
             self.timer.start(self.interval_s)
@@ -60,7 +62,7 @@ class Sampling:
         """Have each sample's time and program counter kept beside it, where that can be done."""
         try:
             file = self.notes.open("stamps")
-            stamps = Stamps(_signal.SIGPROF, lambda rows: self.notes.write(file, rows))
+            stamps = Stamps(_signal.SIGPROF, lambda rows: self.notes.write_all(file, rows))
             stamps.install()
             self.stamps = stamps
         except OSError:
@@ -78,7 +80,8 @@ class Sampling:
         try:
             if self.timer is not None:
                 self.timer.delete()
-            if _vmprof.is_enabled():
+            # It would write the names into a file that the program has put under its number.
+            if _vmprof.is_enabled() and self.notes.descriptors.owns(self.file):
                 self.disable(_vmprof)
         except Exception as fault:
             self.notes.fault("sampling", fault)

@@ -83,5 +83,4 @@ class Stamps:
         if whole > self.written:
             rows = self.libc.read(self.memory + 16 + 16 * self.written, 16 * (whole - self.written))
             self.written = whole
-            while rows:
-                rows = rows[self.write(rows) :]
+            self.write(rows)
