@@ -31,7 +31,7 @@ class _Server:
 
     def answer(self, question: Dict[str, Any]) -> Any:
         if "path" in question:
-            return [self._row(code) for code in codes_of(question["path"], question["optimize"])]
+            return [self._row(*found) for found in codes_of(question["path"], question["optimize"])]
         if "marshalled" in question:
             code = unmarshalled(base64.b64decode(question["marshalled"]))
             return None if code is None else self._number(code)
@@ -43,8 +43,7 @@ class _Server:
             "python": ".".join(map(str, sys.version_info[:3])),
         }
 
-    def _row(self, code: CodeType) -> List[Any]:
-        qualname = getattr(code, "co_qualname", None)
+    def _row(self, code: CodeType, qualname: str) -> List[Any]:
         return [code.co_name, code.co_firstlineno, qualname, self._number(code)]
 
     def _number(self, code: CodeType) -> int:

@@ -66,8 +66,8 @@ class LocalDecoder:
 
     def codes_of(self, path: str, optimize: int) -> Iterable[FoundCode]:
         """Yield the code objects of a source file."""
-        for code in codes_of(path, optimize):
-            yield FoundCode(code.co_name, code.co_firstlineno, getattr(code, "co_qualname", None), code)
+        for code, qualname in codes_of(path, optimize):
+            yield FoundCode(code.co_name, code.co_firstlineno, qualname, code)
 
     def take(self, marshalled: bytes) -> Handle:
         """Unmarshal."""

@@ -24,18 +24,28 @@ _ARGUMENT_CHARS = 200
 Row = Tuple[int, str, Optional[str], Optional[int]]
 
 
-def codes_of(path: str, optimize: int = 0) -> Iterator[CodeType]:
-    """Yield every code object of the source file ``path``; none if it can't be compiled."""
+# CO_OPTIMIZED of Include/code.h: what is no function's body has it not.
+_OPTIMIZED = 1
+
+
+def codes_of(path: str, optimize: int = 0) -> Iterator[Tuple[CodeType, str]]:
+    """Yield every code object of the source file ``path`` and its qualified name; none if it can't be compiled.
+
+    PyPy before 3.11 has no ``co_qualname``: how code objects nest says it.
+    """
     code = _cached(path, optimize) or _compiled(path, optimize)
     if code is not None:
-        yield from _nested(code)
+        yield code, code.co_name
+        yield from _nested(code, "")
 
 
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
+def _nested(code: CodeType, prefix: str) -> Iterator[Tuple[CodeType, str]]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _nested(constant)
+            qualname = prefix + constant.co_name
+            yield constant, qualname
+            is_function = constant.co_flags & _OPTIMIZED
+            yield from _nested(constant, qualname + (".<locals>." if is_function else "."))
 
 
 def _cached(path: str, optimize: int) -> Optional[CodeType]:

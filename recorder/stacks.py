@@ -9,17 +9,19 @@ next to it are what that trace inlines.
 from __future__ import annotations
 
 import bisect
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from tracebin.bundle.records import CHUNK_ROWS, STATES, StackChunk
 from tracebin.recorder.samples import pairs
 
 # What the first word of a pair says (vmprof_common.h, PyPy's VMPROF_*_TAG).
-_STATE_OF_KIND = {1: "interpreted", 2: "blackhole", 3: "jitted", 4: "tracing", 5: "gc", 7: "native"}
+_NAMES = {1: "interpreted", 2: "blackhole", 3: "jitted", 4: "tracing", 5: "gc", 7: "native"}
+_STATE_OF_KIND = {kind: STATES.index(name) for kind, name in _NAMES.items()}
 _ASSEMBLER = 6
+_PAIR_BYTES = 16
 _JITTED = STATES.index("jitted")
-
 _INTERPRETED = STATES.index("interpreted")
+_NATIVE = STATES.index("native")
 
 Row = Tuple[int, int, int, int]
 # Function, state and trace.
@@ -86,6 +88,20 @@ class TraceFinder:
         return sorted(found)
 
 
+class _Inner:
+    """The inner frames of a stack; ``outer`` is the row of what is around them.
+
+    ``rests`` says for a number of frames what bytes of the stack are around those;
+    ``timed`` is the outermost frame that may be another at another time, -1 if none is.
+    """
+
+    def __init__(self) -> None:
+        self.frames: List[Frame] = []
+        self.rests: List[Tuple[int, bytes]] = []
+        self.outer = -1
+        self.timed = -1
+
+
 class Stacks:
     """The tree: rows of parent, function, state and trace, each row once."""
 
@@ -98,8 +114,13 @@ class Stacks:
         self._rows: List[Row] = []
         self._ids: Dict[Row, int] = {}
         self._known: Dict[Tuple[bytes, int], int] = {}
-        self.unmatched = 0
-        self.in_assembler = 0
+        self._outer: Dict[bytes, int] = {}
+        self._unmatched: Set[int] = set()
+
+    @property
+    def unmatched(self) -> int:
+        """Count the addresses of machine code that belong to no trace."""
+        return len(self._unmatched)
 
     def add(self, stack: bytes, time_ns: int, pc: Optional[int] = None) -> int:
         """Give the row of a stack's innermost frame; -1 for a stack without frames.
@@ -109,9 +130,12 @@ class Stacks:
         inside = -1 if pc is None else self._finder.around(pc, time_ns)
         known = self._known.get((stack, inside))
         if known is None:
-            frames, is_fixed = self._frames(stack, time_ns)
-            known = self._insert(frames if inside < 0 else _corrected(frames, inside))
-            if is_fixed:
+            inner = _Inner()
+            self._read(inner, stack, time_ns)
+            if inside >= 0:
+                inner.frames = _corrected(inner.frames, inside)
+            known = self._insert(inner)
+            if inner.timed < 0:
                 self._known[stack, inside] = known
         return known
 
@@ -126,53 +150,61 @@ class Stacks:
         kind, value = pairs(stack)[0] if stack else (0, 0)
         return kind == _ASSEMBLER or self._function_of(value) == self._finder.function_of(inside)
 
-    def _frames(self, stack: bytes, time_ns: int) -> Tuple[List[Frame], bool]:
-        """Give (function, state, trace) innermost first, and whether time plays no part."""
-        frames: List[Frame] = []
-        trace, waiting, is_fixed = -1, False, True
-        for kind, value in pairs(stack):
-            if kind == _ASSEMBLER:
-                if waiting:
-                    # Another driver's loop, run by the machine code around it.
-                    frames.append((-1, _JITTED, trace))
-                trace, waiting = self._trace(value, time_ns), True
-                is_fixed = is_fixed and not self._finder.is_reused(value)
-                continue
-            state = STATES.index(_STATE_OF_KIND.get(kind, "native"))
-            if waiting and state != _JITTED:
+    def _read(self, inner: _Inner, stack: bytes, time_ns: int) -> None:
+        """Take frames in, innermost first, up to where the rest of the stack is known."""
+        frames = inner.frames
+        trace, waiting = -1, False
+        for place, (kind, value) in enumerate(pairs(stack), 1):
+            if waiting and _STATE_OF_KIND.get(kind) != _JITTED:
                 # Machine code without an inlined frame: another driver's loop.
                 frames.append((-1, _JITTED, trace))
-            if state != _JITTED:
-                trace = -1
-            waiting = False
-            frames.append((self._function_of(value), state, trace))
+            waiting = kind == _ASSEMBLER
+            if waiting:
+                trace = self._trace(value, time_ns)
+                if self._finder.is_reused(value):
+                    inner.timed = len(frames)
+                continue
+            state = _STATE_OF_KIND.get(kind, _NATIVE)
+            if state == _JITTED:
+                frames.append((self._function_of(value), state, trace))
+                continue
+            trace = -1
+            frames.append((self._function_of(value), state, -1))
+            rest = stack[place * _PAIR_BYTES :]
+            outer = self._outer.get(rest)
+            if outer is not None:
+                inner.outer = outer
+                return
+            inner.rests.append((len(frames), rest))
         if waiting:
             frames.append((-1, _JITTED, trace))
-        return self._trimmed(frames), is_fixed
 
     def _trace(self, address: int, time_ns: int) -> int:
-        self.in_assembler += 1
         found = self._finder.at(address, time_ns)
-        self.unmatched += found is None
-        return -1 if found is None else found
+        if found is None:
+            self._unmatched.add(address)
+            return -1
+        return found
 
-    def _trimmed(self, frames: List[Frame]) -> List[Frame]:
-        """Leave out the interpreter's own start-up at the root: every program has it."""
-        end = len(frames)
-        while end > 1 and frames[end - 1][0] >= 0 and self._is_start_up(frames[end - 1][0]):
-            end -= 1
-        return frames[:end]
-
-    def _insert(self, frames: List[Frame]) -> int:
-        parent = -1
-        for function, state, trace in reversed(frames):
-            row = (parent, function, state, trace)
-            found = self._ids.get(row)
-            if found is None:
-                found = self._ids[row] = len(self._rows)
-                self._rows.append(row)
-            parent = found
+    def _insert(self, inner: _Inner) -> int:
+        """Give the row of the innermost frame, and remember those of what is around it."""
+        rests = dict(inner.rests)
+        parent = inner.outer
+        for place in range(len(inner.frames), 0, -1):
+            if place in rests and place > inner.timed:
+                self._outer[rests[place]] = parent
+            function, state, trace = inner.frames[place - 1]
+            if parent < 0 and place > 1 and function >= 0 and self._is_start_up(function):
+                continue  # the interpreter's own start-up at the root: every program has it
+            parent = self._row((parent, function, state, trace))
         return parent
+
+    def _row(self, row: Row) -> int:
+        found = self._ids.get(row)
+        if found is None:
+            found = self._ids[row] = len(self._rows)
+            self._rows.append(row)
+        return found
 
     def chunks(self) -> List[StackChunk]:
         """Give the tree as the bundle holds it."""

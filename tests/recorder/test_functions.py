@@ -129,7 +129,7 @@ def test_a_cache_of_another_source_is_not_believed(tmp_path: Path) -> None:
     source.write_text("def f():\n    return 1\n")
     py_compile.compile(str(source))
     source.write_text("def f():\n    old = 22\n    return old\n")
-    names = {row for code in codes_of(str(source)) for row in code.co_varnames}
+    names = {row for code, _ in codes_of(str(source)) for row in code.co_varnames}
     assert names == {"old"}
 
 
@@ -151,3 +151,25 @@ def test_pypys_own_start_up_is_told_from_a_program_called_like_it(functions: Fun
     others = [functions.named("main", file, 1) for file in ("app_main.py", "/home/me/my_app_main.py")]
     assert functions.is_in_start_up(own)
     assert not any(map(functions.is_in_start_up, others))
+
+
+NESTED = """
+class Outer:
+    class Inner:
+        def method(self):
+            def helper(): return [lambda: n for n in ()]
+async def runs(): yield (x for x in ())
+"""
+
+
+def test_names_are_qualified_by_how_code_objects_nest(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(NESTED)
+    found = [qualname for _, qualname in codes_of(str(tmp_path / "m.py"))]
+    assert found[:5] == [
+        "<module>",
+        "Outer",
+        "Outer.Inner",
+        "Outer.Inner.method",
+        "Outer.Inner.method.<locals>.helper",
+    ]
+    assert found[-2:] == ["runs", "runs.<locals>.<genexpr>"]

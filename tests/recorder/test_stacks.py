@@ -4,6 +4,7 @@ import struct
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 
 from tracebin.bundle.records import STATES
 from tracebin.recorder import stacks as module
@@ -145,9 +146,52 @@ def test_an_address_used_again_is_told_by_time(finder: TraceFinder) -> None:
 
 
 def test_what_belongs_to_no_trace_is_counted(stacks: Stacks) -> None:
-    stacks.add(raw((6, 0xA0), (3, 1)), 200)
-    stacks.add(raw((6, 0xD0), (3, 1)), 200)
-    assert (stacks.in_assembler, stacks.unmatched) == (2, 1)
+    for address in (0xA0, 0xD0, 0xD0):
+        stacks.add(raw((6, address), (3, 1), (1, address)), 200)
+    assert stacks.unmatched == 1
+
+
+PAIRS = strategies.sampled_from(
+    [
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (3, 1),
+        (3, 2),
+        (6, 0xA0),
+        (6, 0xB0),
+        (6, 0xC0),
+        (6, 0xD0),
+        (6, 0xE0),
+        (1, START_UP),
+    ]
+)
+SAMPLES = strategies.tuples(
+    strategies.lists(PAIRS, max_size=8),
+    strategies.sampled_from([100, 700]),
+    strategies.sampled_from([None, 0xA1, 0xE1]),
+)
+
+
+@given(strategies.lists(SAMPLES, max_size=12))
+def test_what_stacks_share_changes_none_of_them(samples: list[Any]) -> None:
+    def empty() -> Stacks:
+        finder = TraceFinder()
+        for address, since_ns, trace in (
+            (0xA0, 0, 7),
+            (0xB0, 0, 8),
+            (0xC0, 0, -1),
+            (0xE0, 0, 9),
+            (0xE0, 500, 5),
+        ):
+            finder.add(address, 8, since_ns, trace)
+        return Stacks(lambda value: value, finder, lambda function: function >= START_UP)
+
+    shared = empty()
+    for stack, time_ns, pc in samples:
+        alone = empty()
+        expected = frames(alone, alone.add(raw(*stack), time_ns, pc))
+        assert frames(shared, shared.add(raw(*stack), time_ns, pc)) == expected
 
 
 def test_rows_come_in_chunks(stacks: Stacks, monkeypatch: Any) -> None:
