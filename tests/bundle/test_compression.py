@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import struct
 import zlib
 from pathlib import Path
@@ -176,6 +177,17 @@ def test_a_file_is_compressed_as_its_name_says(tmp_path: Path, name: str) -> Non
     assert c.encoding_of(data) == ("gzip" if name.endswith(".gz") else "identity")
     with c.open_bundle(tmp_path / name) as stream:
         assert stream.read() == TEXT
+
+
+@pytest.mark.parametrize("size", [10, 5_000_000])
+def test_a_full_disk_is_told_when_the_file_is_closed_or_before(tmp_path: Path, size: int) -> None:
+    (tmp_path / "bundle.json.gz").symlink_to("/dev/full")
+    with (
+        pytest.raises(OSError, match="No space left"),
+        c.create_compressed(tmp_path / "bundle.json.gz") as out,
+    ):
+        for start in range(0, size, 1000):
+            out.write(random.Random(start).randbytes(1000))
 
 
 def test_closing_closes_the_file(tmp_path: Path) -> None:
