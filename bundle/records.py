@@ -134,11 +134,16 @@ class Process:
 
 @dataclass(frozen=True)
 class Thread:
-    """One thread that was sampled or called."""
+    """One thread; ``native_id`` is the kernel's number of it, ``name`` the last it had.
+
+    ``end_ns`` is None for a thread that ran as long as its process.
+    """
 
     process: int
     native_id: int
     name: Optional[str] = None
+    start_ns: Optional[int] = None
+    end_ns: Optional[int] = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log
 from tracebin.recorder.raw import Finish, Launch, RawRecording
 from tracebin.recorder.reading import Known, Reading
 from tracebin.recorder.stacks import Stacks
+from tracebin.recorder.threads import Threads
 
 Progress = Callable[[int, int], None]
 # Told whether there was news; waits if not, and says whether the program has ended.
@@ -80,6 +81,8 @@ class Assembly:
         self._files = known.files
         self._functions = known.functions
         self._names: Dict[int, int] = {}
+        self.threads = Threads(self._launch.started_ns)
+        self.threads.learn(0, known.notes.main_thread(), known.notes.other_threads_noted())
         self._clock = Clock(known.log.sync, self._launch.started_ns, (known.log.last_tick, self._ended_ns()))
 
     def _ended_ns(self) -> int:
@@ -100,11 +103,13 @@ class Assembly:
             0, known.log, self._clock, self._functions, str(known.notes.about.get("agent", ""))
         )
         stacks = Stacks(self._function_of, records.finder(0), self._is_start_up)
-        samples = SampleRecords(0, known.samples, known.stamps, known.notes, self._clock, stacks)
+        samples = SampleRecords(
+            0, known.samples, known.stamps, known.notes, self._clock, stacks, self.threads
+        )
         samples.place(*self._sampled(), self._launch.started_ns)
         writer = BundleWriter(out, self._run())
         writer.add("processes", self._process())
-        for thread in samples.threads():
+        for thread in self.threads.records():
             writer.add("threads", thread)
         self._write_code(writer)
         for line in records.traces():
@@ -116,7 +121,7 @@ class Assembly:
             writer.add("gc", gc_chunk)
         for stack_chunk in stacks.chunks():
             writer.add("stacks", stack_chunk)
-        for sample_chunk in samples.chunks(0):
+        for sample_chunk in samples.chunks():
             writer.add("samples", sample_chunk)
         for problem in self._problems(stacks, samples):
             writer.add("problems", problem)
@@ -214,7 +219,7 @@ class Assembly:
             found.append(
                 Problem("no-names", "The sampler didn't get to name the functions: samples have none.")
             )
-        if known.notes.other_threads and len(samples.threads()) < 2:
+        if known.notes.other_threads and samples.threads() < 2:
             text = "The program had other threads at a time; this PyPy's sampler sees the main thread alone."
             found.append(Problem("threads-not-sampled", text, known.notes.other_threads))
         if not samples.is_stamped:

@@ -13,7 +13,6 @@ from tracebin.bundle.records import (
     Phases,
     Problem,
     SampleChunk,
-    Thread,
     Trace,
 )
 from tracebin.recorder.alignment import align
@@ -26,6 +25,7 @@ from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
 from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
 from tracebin.recorder.stacks import Stacks, TraceFinder
+from tracebin.recorder.threads import Threads
 
 
 class TraceLine(NamedTuple):
@@ -161,20 +161,28 @@ def _machine_code(block: Optional[CodeBlock], backend: str) -> Optional[MachineC
 
 
 class SampleRecords:
-    """The samples of one process, their threads and stacks.
+    """The samples of one process, by the numbers of their threads.
 
     Stamps are used where it can be told which sample they belong to; of a process
     that was killed, as many as got written.
     """
 
     def __init__(
-        self, process: int, found: SampleFile, stamps: List[Stamp], notes: Notes, clock: Clock, stacks: Stacks
+        self,
+        process: int,
+        found: SampleFile,
+        stamps: List[Stamp],
+        notes: Notes,
+        clock: Clock,
+        stacks: Stacks,
+        threads: Threads,
     ) -> None:
         self._process = process
         self._found = found
         self._notes = notes
         self._clock = clock
         self._stacks = stacks
+        self._threads = threads
         self._by_thread: Dict[int, List[Tuple[int, int, int]]] = {}
         self.empty = 0
         self._stamps = self._own_stamps(stamps) if clock.is_known else []
@@ -212,22 +220,16 @@ class SampleRecords:
         if row < 0:
             self.empty += 1
         else:
-            self._by_thread.setdefault(sample.thread, []).append((time_ns, row, sample.memory_bytes))
+            thread = self._threads.number(self._process, sample.thread, time_ns)
+            self._by_thread.setdefault(thread, []).append((time_ns, row, sample.memory_bytes))
 
-    def threads(self) -> List[Thread]:
-        """Give the threads that were sampled, in order of their first sample."""
-        return [Thread(self._process, ident, self._name(ident)) for ident in self._by_thread]
+    def threads(self) -> int:
+        """Count the threads that were sampled."""
+        return len(self._by_thread)
 
-    def _name(self, ident: int) -> Optional[str]:
-        # Until the program starts a second thread, PyPy gives the main thread's number as 0.
-        return self._notes.threads.get(ident, "MainThread" if ident in (0, self._main()) else None)
-
-    def _main(self) -> int:
-        return int(self._notes.about.get("thread", 0))
-
-    def chunks(self, first_thread: int) -> Iterator[SampleChunk]:
+    def chunks(self) -> Iterator[SampleChunk]:
         """Yield the samples thread by thread, each in order of time."""
-        for number, rows in enumerate(self._by_thread.values(), first_thread):
+        for number, rows in self._by_thread.items():
             rows.sort(key=lambda row: row[0])
             for first in range(0, len(rows), CHUNK_ROWS):
                 yield _sample_chunk(number, rows[first : first + CHUNK_ROWS])

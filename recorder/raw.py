@@ -20,12 +20,13 @@ import json
 import marshal
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from tracebin.bundle.codec import from_json, to_json
 from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
 from tracebin.errors import MalformedBundle, RecordingUnreadable
 from tracebin.recorder.functions import KnownCode
+from tracebin.recorder.threads import ThreadNote, ended, renamed
 
 # What marshal says to bytes that aren't its own, on CPython and PyPy: a size that is none may be any size.
 _NO_FRAME = (EOFError, ValueError, TypeError, MemoryError, OverflowError, SystemError)
@@ -73,13 +74,25 @@ class Notes:
     about: Dict[str, Any] = field(default_factory=dict)
     codes: List[KnownCode] = field(default_factory=list)
     sampling: Dict[str, Any] = field(default_factory=dict)
-    threads: Dict[int, str] = field(default_factory=dict)
+    threads: List[ThreadNote] = field(default_factory=list)
+    names_at_end: Dict[int, str] = field(default_factory=dict)
     other_threads: int = 0
     forks: int = 0
     code_memory: Optional[CodeMemory] = None
     faults: List[str] = field(default_factory=list)
     is_ended: bool = False
     was_closed: bool = False
+
+    def main_thread(self) -> ThreadNote:
+        """Give the thread that the process began with."""
+        ident = int(self.about.get("thread", 0))
+        native_id = int(self.about.get("native thread", self.pid))
+        name = self.names_at_end.get(ident, "MainThread")
+        return ThreadNote(ident, native_id, int(self.about.get("started_ns", 0)), None, name)
+
+    def other_threads_noted(self) -> List[ThreadNote]:
+        """Give the threads that were started later, by the names they had last."""
+        return [renamed(note, self.names_at_end) for note in self.threads]
 
 
 class RawRecording:
@@ -179,21 +192,60 @@ class NotesReader:
 
 
 def _take(notes: Notes, frame: Tuple[Any, ...]) -> None:
-    kind = frame[0]
-    if kind == "code":
-        (name, file, line, qualname), marshalled = frame[1:]
-        notes.codes.append(KnownCode(name, file, line, qualname, marshalled))
-    elif kind == "start":
-        notes.about = dict(frame[1])
-    elif kind in ("sampling", "sampled"):
-        notes.sampling.update(frame[1])
-    elif kind == "threads":
-        notes.threads, notes.other_threads = dict(frame[1]), frame[2]
-    elif kind == "memory":
-        notes.code_memory = CodeMemory(*frame[1])
-    elif kind == "fault":
-        notes.faults.append(str(frame[1]))
-    elif kind == "end":
-        notes.forks = int(frame[1].get("forks", 0))
-        notes.was_closed = bool(frame[1].get("closed"))
-        notes.is_ended = True
+    kind, *rest = frame
+    taker = _TAKERS.get(kind)
+    if taker is not None:
+        taker(notes, *rest)
+
+
+def _take_code(notes: Notes, place: Tuple[str, str, int, Optional[str]], marshalled: bytes) -> None:
+    name, file, line, qualname = place
+    notes.codes.append(KnownCode(name, file, line, qualname, marshalled))
+
+
+def _take_start(notes: Notes, about: Dict[str, Any]) -> None:
+    notes.about = dict(about)
+
+
+def _take_sampling(notes: Notes, facts: Dict[str, Any]) -> None:
+    notes.sampling.update(facts)
+
+
+def _take_thread(notes: Notes, ident: int, native_id: int, start_ns: int, name: Optional[str]) -> None:
+    notes.threads.append(ThreadNote(ident, native_id, start_ns, None, name))
+
+
+def _take_thread_end(notes: Notes, ident: int, end_ns: int, name: Optional[str]) -> None:
+    ended(notes.threads, ident, end_ns, name)
+
+
+def _take_threads(notes: Notes, names: List[Tuple[int, str]], others: int) -> None:
+    notes.names_at_end, notes.other_threads = dict(names), others
+
+
+def _take_memory(notes: Notes, memory: Tuple[int, int]) -> None:
+    notes.code_memory = CodeMemory(*memory)
+
+
+def _take_fault(notes: Notes, text: str) -> None:
+    notes.faults.append(str(text))
+
+
+def _take_end(notes: Notes, facts: Dict[str, Any]) -> None:
+    notes.forks = int(facts.get("forks", 0))
+    notes.was_closed = bool(facts.get("closed"))
+    notes.is_ended = True
+
+
+_TAKERS: Dict[str, Callable[..., None]] = {
+    "code": _take_code,
+    "start": _take_start,
+    "sampling": _take_sampling,
+    "sampled": _take_sampling,
+    "thread": _take_thread,
+    "thread end": _take_thread_end,
+    "threads": _take_threads,
+    "memory": _take_memory,
+    "fault": _take_fault,
+    "end": _take_end,
+}

@@ -36,7 +36,7 @@ def test_notes_are_read(raw: RawRecording) -> None:
     assert [(code.name, code.file, code.line, code.marshalled) for code in notes.codes] == [
         ("f", "x.py", 3, b"marshalled")
     ]
-    assert (notes.threads, notes.other_threads) == ({140: "MainThread"}, 2)
+    assert (notes.names_at_end, notes.other_threads) == ({140: "MainThread"}, 2)
     assert (notes.forks, notes.code_memory) == (2, CodeMemory(4096, 1024))
     assert notes.faults == ["compile hook: ValueError: x"]
     assert notes.is_ended

@@ -11,6 +11,7 @@ from __pypy__ import debug_print, debug_start, debug_stop
 
 from .notes import Notes
 from .sampling import Sampling
+from .threads import Threads
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -31,6 +32,7 @@ class Agent:
         self.folder = folder
         self.notes = Notes(settings["folder"])
         self.sampling = Sampling(self.notes, settings["interval"])
+        self.threads = Threads(self.notes)
         self.count_threads = _thread._count
         self.most_threads = 0
         self.getpid = os.getpid
@@ -50,6 +52,7 @@ class Agent:
         os.register_at_fork(
             before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.leave_child
         )
+        self.threads.watch()
         self.watch_compiling()
         if self.sampling.interval_s:
             self.sampling.start()
@@ -67,6 +70,8 @@ class Agent:
         return {
             "pid": os.getpid(),
             "thread": _thread.get_ident(),
+            "native thread": _thread.get_native_id(),
+            "started_ns": self.notes.now(),
             "agent": self.folder,
             "executable": sys.executable,
             "pypy": ".".join(map(str, version[:3])),
@@ -165,7 +170,7 @@ class Agent:
         pypyjit.set_compile_hook(None)
         self.notes.descriptors.mend()
         self.sampling.stop()
-        self.notes.add("threads", self.threads(), max(self.most_threads, self.count_threads()))
+        self.notes.add("threads", self.named_threads(), max(self.most_threads, self.count_threads()))
         self.notes.add("memory", pypyjit.get_stats_asmmemmgr())
         self.sync()
         for text in self.notes.faults:
@@ -175,7 +180,7 @@ class Agent:
             {"stopped_ns": self.notes.now(), "forks": self.forks, "closed": self.notes.descriptors.has_lost},
         )
 
-    def threads(self) -> List[Tuple[int, str]]:
+    def named_threads(self) -> List[Tuple[int, str]]:
         """Name the threads that run now."""
         threading = sys.modules.get("threading")
         if threading is None:
