@@ -179,15 +179,17 @@ def test_a_file_is_compressed_as_its_name_says(tmp_path: Path, name: str) -> Non
         assert stream.read() == TEXT
 
 
+def fill(path: Path, size: int) -> None:
+    with c.create_compressed(path) as out:
+        for start in range(0, size, 1000):
+            out.write(random.Random(start).randbytes(1000))
+
+
 @pytest.mark.parametrize("size", [10, 5_000_000])
 def test_a_full_disk_is_told_when_the_file_is_closed_or_before(tmp_path: Path, size: int) -> None:
     (tmp_path / "bundle.json.gz").symlink_to("/dev/full")
-    with (
-        pytest.raises(OSError, match="No space left"),
-        c.create_compressed(tmp_path / "bundle.json.gz") as out,
-    ):
-        for start in range(0, size, 1000):
-            out.write(random.Random(start).randbytes(1000))
+    with pytest.raises(OSError, match="No space left"):
+        fill(tmp_path / "bundle.json.gz", size)
 
 
 def test_closing_closes_the_file(tmp_path: Path) -> None:
