@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Error, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
 
 from tracebin.bundle import records as r
 from tracebin.bundle.writer import write_bundle
@@ -56,6 +56,9 @@ FUNCTIONS = [
 ]
 LARGE_OPS = 3000
 INSTRUCTIONS_PER_OP = 5
+# For a machine that has much else to do; whoever waits goes on as soon as what is awaited is there.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +95,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield address
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
             process.stdout.close()
 
 
@@ -102,9 +105,17 @@ def expected_faults() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def window(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Page]:
+    """A page in a profile of its own; Chromium takes a second to open one, so a module's tests share it."""
+    context = browser.new_context(**browser_context_args)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def page(page: Page, expected_faults: list[str]) -> Iterator[Page]:
-    """A page that may neither raise nor log an error."""
+def page(window: Page, browser_context_args: dict[str, Any], expected_faults: list[str]) -> Iterator[Page]:
+    """A page as if nobody had used it, that may neither raise nor log an error."""
     faults: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -114,11 +125,25 @@ def page(page: Page, expected_faults: list[str]) -> Iterator[Page]:
     def note_error(error: Error) -> None:
         faults.append(str(error))
 
-    page.on("console", note)
-    page.on("pageerror", note_error)
-    page.set_default_timeout(10_000)
-    yield page
+    window.on("console", note)
+    window.on("pageerror", note_error)
+    window.set_default_timeout(PATIENCE_MS)
+    yield window
+    window.remove_listener("console", note)
+    window.remove_listener("pageerror", note_error)
+    forget(window, browser_context_args)
     assert [fault for fault in faults if not any(part in fault for part in expected_faults)] == []
+
+
+def forget(page: Page, context_args: dict[str, Any]) -> None:
+    """Leave nothing of a test: what the pages stored, routes, sizes, where the pointer is."""
+    page.unroute_all(behavior="wait")
+    if page.url.startswith("http"):
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    page.goto("about:blank")
+    page.mouse.move(0, 0)
+    page.set_viewport_size(context_args["viewport"])
+    page.context.clear_cookies()
 
 
 @pytest.fixture(scope="session")
