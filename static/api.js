@@ -59,6 +59,12 @@ export const fetchLimits = () => request(apiUrl("limits"));
 export const fetchTrace = (run, trace, stage = null) =>
   request(withParameters(apiUrl("runs", run, "traces", trace), { stage }));
 
+/** Ask for a part of the time line: what docs/api.md lists under it, with its parameters; it can be aborted. */
+export function fetchTimeline(run, parts, parameters = {}, signal = undefined) {
+  const given = Object.fromEntries(Object.entries(parameters).filter(([, value]) => value !== undefined));
+  return request(withParameters(apiUrl("runs", run, ...parts), given), signal ? { signal } : {});
+}
+
 /** Fetch every trace of a run, the recorder's own too, page by page. */
 export async function fetchTraces(run, pageSize = 1000) {
   const traces = [];

@@ -20,10 +20,12 @@ export function hash(text) {
   return (value ^ (value >>> 13)) >>> 0;
 }
 
-const lastParts = (path) => path.split("/").slice(-2).join("/");
-
-/** What a function's colour hangs on: its qualified name and file, never its number or the folder it ran from. */
-export const identity = ({ qualname, path }) => `${qualname}\n${lastParts(path ?? "")}`;
+/**
+ * What a function's colour hangs on: its qualified name and its module, or the file's name for a script; never its
+ * number, nor the folder it ran from.
+ */
+export const identity = ({ qualname, module, path }) =>
+  `${qualname}\n${module && module !== "__main__" ? module : (path ?? "").split("/").at(-1)}`;
 
 /** Choose one of many colours for a text: the same one in every run and on every page. */
 export const stableColour = (text, colours) => colours[hash(text) % colours.length];

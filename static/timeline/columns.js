@@ -1,10 +1,10 @@
 // A window's answer as typed arrays, sorted by depth and start.  Pure.
 
 /**
- * Decode the columns of an answer.
+ * Decode the columns of an answer about a `window`, {start, end, resolution}.
  *
  * `first[d]` to `first[d + 1]` are the rows of depth d.  Starts are differences within a depth, the first of
- * each counts from the run's start.
+ * each counts from the window's start.
  */
 export function decodeRows(rows, window) {
   const length = rows.start.length;
@@ -29,13 +29,15 @@ export function decodeRows(rows, window) {
 }
 
 const column = (values, length) =>
-  values ? Int32Array.from(values, (value) => value ?? -1) : new Int32Array(length).fill(-1);
+  values?.length === length
+    ? Int32Array.from(values, (value) => value ?? -1)
+    : new Int32Array(length).fill(-1);
 
-function fillStarts({ first, begin, length, depths }, { depth, start }) {
+function fillStarts({ first, begin, length, depths, start: zero }, { depth, start }) {
   let at = 0;
   for (let d = 0; d < depths; d += 1) {
     first[d] = at;
-    let time = 0;
+    let time = zero;
     for (; at < length && depth[at] === d; at += 1) {
       time += start[at];
       begin[at] = time;
@@ -43,6 +45,13 @@ function fillStarts({ first, begin, length, depths }, { depth, start }) {
   }
   first[depths] = length;
 }
+
+/** The window that an answer is about. */
+export const windowOf = ({ start_ns: start, end_ns: end, resolution_ns: resolution }) => ({
+  start,
+  end,
+  resolution,
+});
 
 /** The rows of one depth: [from, to). */
 export const rowsOf = (columns, depth) =>

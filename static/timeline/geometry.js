@@ -41,14 +41,15 @@ export function resolutionOf(span, width) {
 }
 
 /**
- * Name the window to fetch for a view: three times as wide, its edges on a grid, so that neighbours share it.
+ * Name the window to fetch for a view, its edges on a grid, so that neighbours share it; it has the view's span
+ * `around` times on either side.
  *
  * `width` is the number of buckets; start, end and width together make the server choose `resolution`.
  */
-export function windowFor([from, to], width, [first, last]) {
+export function windowFor([from, to], width, [first, last], around = 1) {
   const resolution = resolutionOf(to - from, width);
-  const step = resolution * 2 ** Math.ceil(Math.log2(Math.max(2, width)) - 1);
-  const room = to - from;
+  const step = resolution * 2 ** Math.ceil(Math.log2(Math.max(2, width)) - (around < 1 ? 3 : 1));
+  const room = (to - from) * around;
   const start = Math.max(first, first + Math.floor((from - room - first) / step) * step);
   const end = Math.min(last, first + Math.ceil((to + room - first) / step) * step);
   const whole = Math.max(start + 1, Math.ceil(end));

@@ -1,20 +1,5 @@
 // The ribbon of VM states as stacked shares.  Pure.
 
-/**
- * Stack the shares of an answer: per bucket the upper edges of the states, 0 to 1, from the bottom; null where
- * no sample tells.
- */
-export function stackShares({ shares, samples }) {
-  return samples.map((count, i) => {
-    if (count <= 0) return null;
-    let sum = 0;
-    return shares.map((column) => {
-      sum += column[i] / 1000;
-      return Math.min(1, sum);
-    });
-  });
-}
-
 /** The points of the memory line: {time, bytes} where it was measured. */
 export function memoryPoints({ start_ns: start, resolution_ns: resolution, memory }) {
   return memory.flatMap((bytes, i) => (bytes < 0 ? [] : [{ time: start + (i + 0.5) * resolution, bytes }]));
@@ -24,4 +9,37 @@ export function memoryPoints({ start_ns: start, resolution_ns: resolution, memor
 export function bucketAt({ start_ns: start, resolution_ns: resolution, samples }, time) {
   const at = Math.floor((time - start) / resolution);
   return at >= 0 && at < samples.length ? at : -1;
+}
+
+/**
+ * Paint the shares of an answer into an image: states stacked from the bottom, the time no sample tells of on top.
+ *
+ * `scale` is {from, perNs} in pixels, `colours` has a pixel per state.
+ */
+export function paintStack(pixels, width, height, answer, { from, perNs }, colours) {
+  const { start_ns: start, resolution_ns: resolution, shares, samples } = answer;
+  const left = Math.max(0, Math.round((start - from) * perNs));
+  const right = Math.min(width, Math.round((start + samples.length * resolution - from) * perNs));
+  for (let x = left; x < right; x += 1) {
+    const time = from + (x + 0.5) / perNs;
+    const at = Math.min(samples.length - 1, Math.max(0, Math.floor((time - start) / resolution)));
+    let sum = 0;
+    let bottom = height;
+    for (let state = 0; state < shares.length; state += 1) {
+      sum += shares[state][at];
+      const top = Math.round(height - (Math.min(1000, sum) / 1000) * height);
+      for (let y = top; y < bottom; y += 1) pixels[y * width + x] = colours[state];
+      bottom = Math.min(bottom, top);
+    }
+  }
+}
+
+/** The shares of the states in a range, 0 to 1 each. */
+export function viewShares({ start_ns: start, resolution_ns: resolution, shares, samples }, [from, to]) {
+  const first = Math.max(0, Math.floor((from - start) / resolution));
+  const last = Math.min(samples.length, Math.max(first + 1, Math.ceil((to - start) / resolution)));
+  return shares.map((column) => {
+    const part = column.slice(first, last);
+    return part.reduce((sum, share) => sum + share, 0) / 1000 / Math.max(1, part.length);
+  });
 }

@@ -21,7 +21,7 @@ import {
 } from "../../static/timeline/geometry.js";
 import { cutMiddle, labelPlace } from "../../static/timeline/labels.js";
 import { mix, paintRows } from "../../static/timeline/raster.js";
-import { memoryPoints, stackShares } from "../../static/timeline/ribbon.js";
+import { memoryPoints, paintStack } from "../../static/timeline/ribbon.js";
 import { momentText, rulerOf, tickText } from "../../static/timeline/ticks.js";
 import { readState, writeState } from "../../static/timeline/url-state.js";
 import { functionsOf, SEVEN, sevenRows } from "./timeline-fixtures.js";
@@ -149,7 +149,7 @@ test("a finer window is painted over a coarser one, which stays where there is n
     { start: 0, end: 100, resolution: 64 },
   );
   const fine = decodeRows(
-    { depth: [0], start: [60], duration: [20], function: [1], count: [1], busy: [20], call: [3] },
+    { depth: [0], start: [10], duration: [20], function: [1], count: [1], busy: [20], call: [3] },
     { start: 50, end: 100, resolution: 1 },
   );
   const image = new Uint32Array(10);
@@ -178,8 +178,8 @@ test("rows are cut at the image's edges", () => {
 
 test("a function's colour hangs on its name and file alone", () => {
   const hues = Uint32Array.from({ length: 24 }, (_, i) => i);
-  const here = { id: 3, qualname: "Body.push", path: "/home/a/pkg/prog.py" };
-  const there = { id: 90, qualname: "Body.push", path: "/srv/b/pkg/prog.py" };
+  const here = { id: 3, qualname: "Body.push", module: "__main__", path: "/home/a/prog.py" };
+  const there = { id: 90, qualname: "Body.push", module: null, path: "/srv/b/prog.py" };
   assert.equal(stableColour(identity(here), hues), stableColour(identity(there), hues));
   assert.notEqual(hash("foo"), hash("fop"));
   const used = new Set(Array.from({ length: 400 }, (_, i) => hash(`function_${i}`) % 24));
@@ -390,17 +390,19 @@ test("events become rows of tracks that can be stepped through", () => {
   assert.equal(eventBeside(columns, 510, true, every), -1);
 });
 
-test("shares are stacked; what no sample tells stays open", () => {
-  assert.deepEqual(
-    stackShares({
-      shares: [
-        [250, 0],
-        [750, 0],
-      ],
-      samples: [4, 0],
-    }),
-    [[0.25, 1], null],
-  );
+test("shares are stacked from the bottom; memory has points where it was measured", () => {
+  const answer = {
+    start_ns: 0,
+    resolution_ns: 50,
+    shares: [
+      [250, 0],
+      [750, 1000],
+    ],
+    samples: [4, 0],
+  };
+  const pixels = new Uint32Array(2 * 4);
+  paintStack(pixels, 2, 4, answer, { from: 0, perNs: 0.02 }, Uint32Array.of(1, 2));
+  assert.deepEqual([...pixels], [2, 2, 2, 2, 2, 2, 1, 2]);
   const memory = { start_ns: 10, resolution_ns: 4, memory: [-1, 99] };
   assert.deepEqual(memoryPoints(memory), [{ time: 16, bytes: 99 }]);
 });

@@ -1,0 +1,168 @@
+// What the picture is drawn from: the server's answers as stores and blocks.
+
+import { fetchTimeline } from "../api.js";
+import * as format from "../format.js";
+import { decodeRows, windowOf } from "./columns.js";
+import { eventRows } from "./events.js";
+import { fixedStore, windowStore } from "./store.js";
+import { treeRows } from "./trees.js";
+
+// The server answers with 20,000 rows at most; of sixteen depths at a time that is fine enough in all but the
+// densest places.
+const DEPTHS_AT_ONCE = 16;
+// As many as the overview has pixels.
+const OVERVIEW_DEPTHS = 48;
+// Functions whose calls are asked for in one request, of the 200 that the server takes.
+const LINES_AT_ONCE = 40;
+const MOST_LINES = 400;
+export const MOST_FUNCTIONS_TO_FIND = 2000;
+
+/** Make the data of a run; `changed` is told when something came, `failed(fault)` when something didn't. */
+export function timelineData(run, info, { changed, failed }) {
+  const domain = [info.start_ns, Math.max(info.end_ns, info.start_ns + 1)];
+  const stores = new Map();
+
+  function kept(key, fetch) {
+    if (!stores.has(key)) stores.set(key, windowStore({ fetch, domain, changed, failed }));
+    return stores.get(key);
+  }
+
+  const ask = (parts, parameters, signal) => fetchTimeline(run, parts, parameters, signal);
+  const asked = ({ start, end, width }) => ({ start, end, width });
+
+  /** The calls of a thread, in parts of some depths each. */
+  function callParts(thread, source, depths) {
+    const parts = [];
+    for (let first = 0; first < depths; first += DEPTHS_AT_ONCE) {
+      const some = { depth: first, depths: Math.min(DEPTHS_AT_ONCE, depths - first) };
+      const store = kept(`calls ${thread} ${source} ${first}`, async (window, signal) => {
+        const answer = await ask(["timeline"], { thread, source, ...asked(window), ...some }, signal);
+        return decodeRows(answer.rows, windowOf(answer));
+      });
+      parts.push({ first, depths: some.depths, store, offset: first });
+    }
+    return parts;
+  }
+
+  /** The lines of functions: chunks of them share a store, since one request answers for many. */
+  function lineParts(thread, source, ids) {
+    const chosen = ids.slice(0, MOST_LINES);
+    const parts = new Map();
+    for (let at = 0; at < chosen.length; at += LINES_AT_ONCE) {
+      const some = chosen.slice(at, at + LINES_AT_ONCE).sort((one, other) => one - other);
+      const names = some.join(",");
+      const store = kept(`lines ${thread} ${source} ${names}`, async (window, signal) => {
+        const wanted = { thread, source, function: names, ...asked(window) };
+        const answer = await ask(["calls", "of"], wanted, signal);
+        const depth = answer.rows.function.map((id) => some.indexOf(id));
+        return decodeRows({ ...answer.rows, depth }, windowOf(answer));
+      });
+      for (const [offset, id] of some.entries()) parts.set(id, { first: 0, depths: 1, store, offset });
+    }
+    return chosen.map((id) => [id, parts.get(id)]);
+  }
+
+  return {
+    domain,
+    callParts,
+    lineParts,
+    /** The calls of a thread for the overview, on their own: another window must not end the asking for it. */
+    overview: (thread, source, depths) =>
+      kept(`overview ${thread} ${source}`, async (window, signal) => {
+        const wanted = { thread, source, ...asked(window), depths: Math.min(depths, OVERVIEW_DEPTHS) };
+        const answer = await ask(["timeline"], wanted, signal);
+        return decodeRows(answer.rows, windowOf(answer));
+      }),
+    events: (process) =>
+      kept(`events ${process}`, async (window, signal) => {
+        const answer = await ask(["events"], { process, ...asked(window) }, signal);
+        return decodeRows(eventRows(answer.tracks), windowOf(answer));
+      }),
+    states: (thread) =>
+      kept(`states ${thread}`, async (window, signal) => {
+        const answer = await ask(["states"], { thread, ...asked(window) }, signal);
+        const mostMemory = answer.memory.reduce((most, bytes) => Math.max(most, bytes), -1);
+        return { ...windowOf(answer), length: answer.samples.length, answer, mostMemory };
+      }),
+    /** The calls of a thread merged by their path: {store, depths, total}. */
+    async merged(thread, source, range, signal) {
+      const wanted = { thread, source, width: 8192, ...spanOf(range) };
+      const answer = await ask(["left-heavy"], wanted, signal);
+      const columns = decodeRows(answer.rows, {
+        start: 0,
+        end: answer.end_ns,
+        resolution: answer.resolution_ns,
+      });
+      return { store: fixedStore(columns), depths: answer.depths, total: answer.end_ns };
+    },
+    /** Callers and callees of a function: {callers, callees, total, …}, each {store, depths}. */
+    async sandwich(thread, source, of, range, signal) {
+      const wanted = { thread, source, function: of, ...spanOf(range) };
+      const answer = await ask(["sandwich"], wanted, signal);
+      return { ...answer, callers: treeOf(answer.callers), callees: treeOf(answer.callees) };
+    },
+    /** Totals of one thread's functions in a range. */
+    totals: (thread, source, range, signal) => ask(["totals"], { thread, source, ...spanOf(range) }, signal),
+    call: (thread, source, call) => ask(["calls", String(call)], { thread, source }),
+    find: (thread, source, functions, place) =>
+      ask(["find"], { thread, source, function: functions.join(","), ...place }),
+    marks: () => allMarks(ask),
+    get busy() {
+      return [...stores.values()].some((store) => store.busy);
+    },
+  };
+}
+
+const spanOf = (range) => (range ? { start: Math.floor(range[0]), end: Math.ceil(range[1]) } : {});
+
+function treeOf(tree) {
+  const rows = treeRows(tree);
+  const total = tree.total_ns[0] ?? 0;
+  const columns = decodeRows(rows, { start: 0, end: Math.max(1, total), resolution: 1 });
+  columns.calls = rows.calls;
+  columns.call.fill(-1);
+  return { store: fixedStore(columns), depths: columns.depths };
+}
+
+async function allMarks(ask) {
+  const marks = [];
+  for (;;) {
+    const page = await ask(["marks"], { limit: 1000, offset: marks.length });
+    marks.push(...page.marks);
+    if (page.marks.length === 0 || marks.length >= page.total) return marks;
+  }
+}
+
+/** Sum the totals of several threads: function -> {calls, total, self, largest, call, thread, source, jitted}. */
+export function sumTotals(answers) {
+  const sums = new Map();
+  for (const { thread, source, functions: rows } of answers) {
+    rows.function.forEach((id, i) => {
+      const sum = sums.get(id) ?? { calls: 0, total: 0, self: 0, largest: -1, call: null, jitted: null };
+      sum.calls += rows.calls[i];
+      sum.total += rows.total_ns[i];
+      sum.self += rows.self_ns[i];
+      if (rows.jitted.length > 0) sum.jitted = (sum.jitted ?? 0) + (rows.self_ns[i] * rows.jitted[i]) / 1000;
+      if (rows.largest_call[i] >= 0 && rows.largest_ns[i] > sum.largest) {
+        Object.assign(sum, { largest: rows.largest_ns[i], call: rows.largest_call[i], thread, source });
+      }
+      sums.set(id, sum);
+    });
+  }
+  return sums;
+}
+
+/** What a thread is called. */
+export function threadTitle(thread, processes) {
+  const name = thread.name ?? `thread ${thread.native_id}`;
+  if (processes.length < 2) return name;
+  return `${name}, process ${processes[thread.process]?.pid ?? thread.process}`;
+}
+
+/** A thread's source in words. */
+export function sourceNote({ source, calls, depths }, interval) {
+  const many = source === "exact" ? format.counted(calls, "call") : format.counted(calls, "span");
+  const edges =
+    source === "sampled" && interval ? `, from samples: edges known to ${format.duration(interval)}` : "";
+  return `${many}, ${format.counted(depths, "level")} deep${edges}`;
+}

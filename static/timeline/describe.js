@@ -1,0 +1,73 @@
+// The picture as data, since nobody can ask a canvas what is on it.
+
+import { EVENT_KINDS } from "./filter.js";
+
+const MOST_ROWS = 5000;
+
+/** Tell what a page shows: its ranges, blocks, boxes in sight, selection, events. */
+export function describePicture(page, { colour }) {
+  const { stage, state } = page;
+  const boxes = [];
+  for (const { block, depth, top, columns, row, x, width } of stage.boxesInSight(page.range)) {
+    if (boxes.length >= MOST_ROWS) break;
+    boxes.push({
+      block: block.key,
+      depth,
+      name: page.nameOf(columns.what[row]),
+      call: columns.call[row],
+      count: columns.count[row],
+      busy: columns.busy[row],
+      start: columns.begin[row],
+      duration: columns.duration[row],
+      x,
+      y: top,
+      width,
+      colour: columns.colours ? colour(columns.colours[row]) : null,
+    });
+  }
+  const events = page.data
+    .events(page.thread?.process ?? 0)
+    .layers(page.views.ranges.time)
+    .at(-1);
+  return {
+    view: state.view,
+    range: [...page.range],
+    domain: [...page.domain],
+    chosen: state.range,
+    width: stage.size.width,
+    blocks: stage.blocks.map(({ key, title, depths, folded, source }) => ({
+      key,
+      title,
+      depths,
+      folded: Boolean(folded),
+      source,
+    })),
+    boxes,
+    dim: colour(page.palette.dim),
+    paper: colour(page.palette.paper),
+    selected: page.selection.call && {
+      ...page.selection.call,
+      name: page.nameOf(page.selection.call.what),
+      around: undefined,
+    },
+    event: page.selection.event,
+    pointed: page.pointing.row && {
+      name: page.nameOf(page.pointing.row.what),
+      call: page.pointing.row.call,
+      count: page.pointing.row.count,
+    },
+    measured: page.measured,
+    zooms: page.zooms.map(({ name }) => name),
+    bands: [...state.bands],
+    gray: [...state.gray],
+    events: events
+      ? Array.from({ length: events.length }, (_, i) => ({
+          kind: EVENT_KINDS[events.what[i]],
+          id: events.call[i],
+          start: events.begin[i],
+          duration: events.duration[i],
+          count: events.count[i],
+        })).slice(0, MOST_ROWS)
+      : [],
+  };
+}

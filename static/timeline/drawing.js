@@ -1,0 +1,145 @@
+// Drawing: at most once a frame, from what is at hand; what is missing is asked for and drawn when it comes.
+
+import { EVENT_KINDS } from "./filter.js";
+import { bandRows } from "./tracks.js";
+
+// The ribbon's buckets in pixels: a share needs more than the one sample that falls into a single pixel.
+const RIBBON_PX = 5;
+// New windows are asked for no more often than this, so that a fast zoom doesn't ask for each that it passes.
+const ASK_MS = 90;
+const BAND_KINDS = { jit: ["tracing", "optimising", "backend"], gc: ["minor", "major step", "major"] };
+
+/** The drawing of a page. */
+export class Drawing {
+  constructor(page) {
+    this.page = page;
+    this.asked = false;
+    this.lastAsk = Number.NEGATIVE_INFINITY;
+    this.laterAsk = null;
+  }
+
+  schedule() {
+    if (this.page.stage) this.page.stage.pane.dataset.settled = "false";
+    if (this.asked) return;
+    this.asked = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.asked = false;
+    const before = this.page.stage.size.width;
+    this.page.stage.measure();
+    if (this.page.stage.size.width !== before) this.page.gestures.sync();
+    const scene = this.scene();
+    if (this.page.state.view !== "table") this.page.stage.draw(scene);
+    this.drawAbove(scene);
+    if (this.page.pointing.row === null) this.page.pointing.sayRange();
+    this.askForMore();
+  }
+
+  /** All that the drawing parts need to know of this moment. */
+  scene() {
+    const { range, palette, state } = this.page;
+    const { paint } = this.page.looks;
+    const isTime = this.page.views.kind === "time";
+    const process = this.page.thread?.process ?? 0;
+    const bands = isTime
+      ? [...state.bands].flatMap((band) =>
+          bandRows(this.page.data.events(process), range, BAND_KINDS[band]).map((each) => ({
+            ...each,
+            rising: band === "jit",
+          })),
+        )
+      : [];
+    return {
+      range,
+      palette,
+      paint,
+      bands,
+      font: this.page.font,
+      nameOf: this.page.nameOf,
+      ratio: this.page.stage.size.ratio,
+      chosen: isTime ? state.range : null,
+      selected: this.page.selection.drawn(),
+      pointed: this.page.pointing.row,
+      measured: this.page.measured,
+    };
+  }
+
+  drawAbove(scene) {
+    const { width, ratio } = this.page.stage.size;
+    const { thread, state } = this.page;
+    const isTime = this.page.views.kind === "time";
+    this.page.ruler.draw(scene.range, width, scene.chosen);
+    const overview = this.overviewStore();
+    this.page.minimap.draw(
+      {
+        ...scene,
+        columns: overview?.widest() ?? null,
+        block: { thread: thread?.id, source: thread && this.page.sourceOf(thread.id), key: "overview" },
+        span: this.page.data.domain,
+        range: this.page.views.ranges.time,
+        chosen: state.range,
+      },
+      width,
+    );
+    if (!isTime) return;
+    this.page.ribbon.element.hidden = state.hidden.has("ribbon");
+    const states = thread && this.page.data.states(thread.id);
+    if (!this.page.ribbon.element.hidden) this.page.ribbon.draw({ ...scene, ratio, store: states }, width);
+    const lit = (kind) =>
+      !this.page.looks.matcher.events || this.page.looks.matcher.events(EVENT_KINDS[kind]);
+    const events = this.page.data.events(thread?.process ?? 0);
+    this.page.tracks.draw(
+      { ...scene, store: events, hidden: state.hidden, event: this.page.selection.event, lit },
+      width,
+    );
+  }
+
+  overviewStore() {
+    const { thread } = this.page;
+    if (!thread) return null;
+    const source = this.page.sourceOf(thread.id);
+    const { depths } = thread.sources.find((each) => each.source === source);
+    return this.page.data.overview(thread.id, source, depths);
+  }
+
+  askForMore() {
+    const wait = (this.lastAsk ?? 0) + ASK_MS - performance.now();
+    if (wait > 0) {
+      this.laterAsk ??= setTimeout(() => {
+        this.laterAsk = null;
+        this.schedule();
+      }, wait);
+      return;
+    }
+    const busy = this.ask();
+    if (busy) this.lastAsk = performance.now();
+    this.showProgress(busy || this.page.views.loading || Boolean(this.page.totalsAsked));
+  }
+
+  ask() {
+    const { width } = this.page.stage.size;
+    const { thread, range } = this.page;
+    const isTime = this.page.views.kind === "time";
+    const wishes = [[this.overviewStore(), this.page.data.domain, width]];
+    if (isTime && thread && !this.page.state.hidden.has("ribbon"))
+      wishes.push([this.page.data.states(thread.id), range, width / RIBBON_PX]);
+    if (isTime) wishes.push([this.page.data.events(thread?.process ?? 0), range, width]);
+    let busy = this.page.state.view !== "table" && this.page.stage.ask(range);
+    for (const [store, wanted, pixels] of wishes) busy = (store?.ask(wanted, pixels) ?? false) || busy;
+    return busy;
+  }
+
+  showProgress(busy) {
+    this.page.progress.classList.toggle("on", busy);
+    const settled = String(!busy && !this.asked);
+    if (
+      settled === "true" &&
+      this.page.stage.pane.dataset.settled !== "true" &&
+      this.page.state.colour === "state"
+    )
+      this.page.looks.showLegend();
+    this.page.stage.pane.dataset.settled = settled;
+  }
+}

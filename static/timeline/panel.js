@@ -1,0 +1,110 @@
+// Beside the picture: what is known of the selected call or event, and the legend that counts.
+
+import { pageUrl, traceUrl } from "../api.js";
+import { element, fill } from "../element.js";
+import * as format from "../format.js";
+import { KIND_NAMES } from "./events.js";
+import { cssOf } from "./palette.js";
+import { momentText } from "./ticks.js";
+
+const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
+
+/** Make the panel: {element, details, legend}. */
+export function panel() {
+  const details = element("section", { class: "details", "aria-label": "Selection" });
+  const legend = element("section", { class: "legend", "aria-label": "Legend" });
+  return { element: element("aside", { class: "panel" }, details, legend), details, legend };
+}
+
+const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
+const action = (text, onclick, title = null) => element("button", { type: "button", onclick, title }, text);
+
+/** The facts of a call, with links and ways to go on; `sum` is its function's {calls, total, self}. */
+export function showCall(place, { call, each, sum, run, span, file }, actions) {
+  const share = span > 0 ? call.duration / span : 0;
+  fill(
+    place,
+    element("h2", { class: "code", title: each.qualname }, each.qualname),
+    element("p", { class: "soft code place", title: each.path }, format.place(each.path, each.line)),
+    element(
+      "dl",
+      { class: "facts" },
+      fact("begins", momentText(call.start, call.duration)),
+      fact(
+        "takes",
+        format.duration(call.duration),
+        element("span", { class: "soft" }, ` ${format.share(share)} of the run`),
+      ),
+      call.self !== undefined && fact("itself", format.duration(call.self)),
+      call.children !== undefined && fact("calls", format.counted(call.children, "call")),
+      fact("level", String(call.depth)),
+      call.state >= 0 && fact("VM state", STATES[call.state]),
+      call.trace >= 0 &&
+        fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
+      each.module && fact("module", each.module),
+      sum && fact("all its calls", `${format.count(sum.calls)}, ${format.duration(sum.total)}`),
+      sum && fact("all, itself", format.duration(sum.self)),
+    ),
+    element(
+      "div",
+      { class: "actions" },
+      action("Zoom to it", actions.zoom, "key F"),
+      action("Callers, callees", actions.sandwich, "key 4"),
+      action("Only this function", actions.only, "puts it into the filter box"),
+    ),
+    file,
+  );
+}
+
+/** The facts of an event; `mark` is the mark it is, where it is one. */
+export function showEvent(place, { event, run, mark }) {
+  const link =
+    event.kind === "abort"
+      ? element("a", { href: pageUrl("runs", run, "aborts") }, "all aborts")
+      : ["tracing", "optimising", "backend"].includes(event.kind) &&
+        element("a", { href: traceUrl(run, event.id) }, `trace ${event.id}`);
+  fill(
+    place,
+    element("h2", {}, mark ? mark.name : KIND_NAMES[event.kind]),
+    mark && element("p", { class: "soft" }, KIND_NAMES[event.kind]),
+    element(
+      "dl",
+      { class: "facts" },
+      fact("begins", momentText(event.start, event.duration)),
+      event.kind !== "mark" && fact("takes", format.duration(event.duration)),
+      event.count > 1 &&
+        fact("here", `${format.count(event.count)} of them, ${format.duration(event.busy)} together`),
+      link && fact("of", link),
+      mark?.data && fact("data", element("code", {}, mark.data)),
+    ),
+  );
+}
+
+/** What stands there while nothing is selected. */
+export function showNothing(place, text) {
+  fill(place, element("p", { class: "soft" }, text));
+}
+
+/** The legend: entries are {colour: pixel, text, note, title, act or null}. */
+export function showLegend(place, { title, entries, more }) {
+  const row = ({ colour, text, note, hint, act }) => {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.background = cssOf(colour);
+    const name = act
+      ? element("button", { type: "button", class: "plain", onclick: act, title: hint }, text)
+      : element("span", { title: hint }, text);
+    return element(
+      "li",
+      {},
+      swatch,
+      element("span", { class: "name" }, name),
+      element("span", { class: "note soft" }, note),
+    );
+  };
+  fill(
+    place,
+    element("h2", {}, title),
+    element("ul", {}, entries.map(row)),
+    more && element("p", { class: "soft" }, more),
+  );
+}

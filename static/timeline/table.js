@@ -1,0 +1,103 @@
+// The table: the same functions as rows, for those who read rather than look.
+
+import { element, fill } from "../element.js";
+import * as format from "../format.js";
+import { barCell } from "../links.js";
+
+const COLUMNS = [
+  ["name", "Function"],
+  ["total", "Total"],
+  ["self", "Self"],
+  ["calls", "Calls"],
+  ["largest", "Largest"],
+];
+const SHOWN = 500;
+
+/** Sort the functions of totals; names go up, numbers down, unless told. */
+export function sortRows(rows, sort, order) {
+  const sign = order === "asc" ? 1 : -1;
+  const value = (row) => (sort === "name" ? row.each.qualname : row.sum[sort]);
+  return [...rows].sort((one, other) => {
+    const [a, b] = [value(one), value(other)];
+    return a === b ? one.each.id - other.each.id : (a < b ? -1 : 1) * sign;
+  });
+}
+
+/** Make the table; `actions` are sort(column) and choose(row). */
+export function table(actions) {
+  const root = element("div", { class: "table-pane table-frame", hidden: true, tabindex: -1 });
+  return {
+    element: root,
+    /** Show rows {each, sum, lit, colour}; `selected` is a function's id or null. */
+    draw({ rows, sort, order, selected }) {
+      const sorted = sortRows(rows, sort, order);
+      const most = Object.fromEntries(
+        ["total", "self"].map((key) => [key, Math.max(1, ...rows.map(({ sum }) => sum[key]))]),
+      );
+      fill(
+        root,
+        element(
+          "table",
+          { "aria-label": "Functions" },
+          element(
+            "thead",
+            {},
+            element(
+              "tr",
+              {},
+              COLUMNS.map((column) => head(column, sort, order, actions)),
+              element("th", { class: "number" }, "Jitted"),
+            ),
+          ),
+          element(
+            "tbody",
+            {},
+            sorted.slice(0, SHOWN).map((row) => line(row, most, row.each.id === selected, actions)),
+          ),
+        ),
+        sorted.length > SHOWN &&
+          element(
+            "p",
+            { class: "soft" },
+            `and ${format.count(sorted.length - SHOWN)} more; filter to see them`,
+          ),
+      );
+    },
+  };
+}
+
+function head([column, title], sort, order, actions) {
+  const sorted = column === sort ? (order === "asc" ? "ascending" : "descending") : null;
+  const mark = sorted ? (order === "asc" ? " ↑" : " ↓") : "";
+  return element(
+    "th",
+    { class: column === "name" ? null : "number", "aria-sort": sorted, scope: "col" },
+    element("button", { type: "button", class: "plain", onclick: () => actions.sort(column) }, title, mark),
+  );
+}
+
+function line({ each, sum, lit, colour }, most, selected, actions) {
+  const swatch = element("span", { class: "swatch" });
+  swatch.style.background = colour;
+  const choose = () => actions.choose(each.id);
+  return element(
+    "tr",
+    { class: lit ? null : "gray", "aria-selected": String(selected), "data-function": each.id },
+    element(
+      "td",
+      { class: "wide code", title: `${each.qualname}\n${each.path ?? ""}:${each.line}` },
+      swatch,
+      element("button", { type: "button", class: "plain", onclick: choose }, each.qualname),
+      element("span", { class: "soft" }, ` ${format.place(each.path, each.line)}`),
+    ),
+    barCell(format.duration(Math.round(sum.total)), sum.total / most.total),
+    barCell(format.duration(Math.round(sum.self)), sum.self / most.self),
+    element("td", { class: "number" }, format.count(sum.calls)),
+    element("td", { class: "number" }, sum.largest < 0 ? "–" : format.duration(sum.largest)),
+    element(
+      "td",
+      { class: "number" },
+      sum.jitted === null ? "–" : format.share(sum.self > 0 ? sum.jitted / sum.self : 0),
+    ),
+  );
+}

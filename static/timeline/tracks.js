@@ -1,0 +1,209 @@
+// Above the calls: the ribbon of VM states with resident memory, and the tracks of JIT, GC and marks.
+
+import { element } from "../element.js";
+import * as format from "../format.js";
+import { line, pointer, scaleLinear } from "../vendor/d3.js";
+import { firstAfter, rowAt, rowObject, rowsOf } from "./columns.js";
+import { TRACK_ROWS } from "./events.js";
+import { EVENT_KINDS } from "./filter.js";
+import { mix, paintLine } from "./raster.js";
+import { bucketAt, memoryPoints, paintStack } from "./ribbon.js";
+import { resize } from "./stage.js";
+
+const RIBBON = 44;
+const TRACK = 14;
+const REACH_PX = 3;
+
+/** Make the ribbon; `actions` is point(text or null). */
+export function ribbon(gutter, actions) {
+  const canvas = element("canvas", { "aria-hidden": "true" });
+  canvas.style.left = `${gutter}px`;
+  const most = element("span", { class: "most soft" });
+  const root = element(
+    "div",
+    { class: "ribbon" },
+    element("span", { class: "label" }, "VM state"),
+    most,
+    canvas,
+  );
+  let layers = [];
+  let range = [0, 1];
+  canvas.addEventListener("pointermove", (event) => {
+    const time = range[0] + (pointer(event, canvas)[0] / canvas.clientWidth) * (range[1] - range[0]);
+    actions.point(describe(layers, time));
+  });
+  canvas.addEventListener("pointerleave", () => actions.point(null));
+
+  return {
+    element: root,
+    draw({ store, range: view, palette, ratio }, width) {
+      range = view;
+      layers = store?.layers(view) ?? [];
+      if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, RIBBON, ratio);
+      const context = canvas.getContext("2d");
+      const image = context.createImageData(canvas.width, canvas.height);
+      const pixels = new Uint32Array(image.data.buffer).fill(palette.paper);
+      const scale = { from: view[0], perNs: canvas.width / (view[1] - view[0]) };
+      for (const { answer } of layers)
+        paintStack(pixels, canvas.width, canvas.height, answer, scale, palette.states);
+      context.putImageData(image, 0, 0);
+      const top = Math.max(0, ...layers.map((each) => each.mostMemory));
+      most.textContent = top > 0 ? format.bytes(top) : "";
+      most.title = top > 0 ? "most resident memory of what is at hand; the line reaches the top there" : "";
+      if (top > 0) drawMemory(context, layers, scale, top, palette, ratio);
+    },
+    height: RIBBON,
+  };
+}
+
+function drawMemory(context, layers, { from, perNs }, top, palette, ratio) {
+  const y = scaleLinear([0, top], [RIBBON * ratio - 1, 3 * ratio]);
+  const path = line()
+    .x(({ time }) => (time - from) * perNs)
+    .y(({ bytes }) => y(bytes))
+    .context(context);
+  for (const [width, colour] of [
+    [4.5, palette.css.paper],
+    [1.5, palette.css.memory],
+  ]) {
+    context.beginPath();
+    path(memoryPoints(layers.at(-1).answer));
+    context.lineWidth = width * ratio;
+    context.lineJoin = "round";
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+}
+
+function describe(layers, time) {
+  const answer = layers.at(-1)?.answer;
+  const at = answer ? bucketAt(answer, time) : -1;
+  if (at < 0) return null;
+  const shares = answer.states
+    .map((state, i) => ({ state, share: answer.shares[i][at] / 1000 }))
+    .filter(({ share }) => share > 0)
+    .sort((one, other) => other.share - one.share)
+    .map(({ state, share }) => `${state} ${format.share(share)}`);
+  const memory = answer.memory[at] >= 0 ? `, ${format.bytes(answer.memory[at])} resident` : "";
+  return `${shares.join(", ")}${memory}, by ${format.counted(answer.samples[at], "sample")}`;
+}
+
+/** Make the tracks of events; `actions` are point(event or null) and choose(event). */
+export function tracks(gutter, actions) {
+  const lanes = TRACK_ROWS.map((lane) => makeLane(lane, gutter, actions));
+  return {
+    element: element(
+      "div",
+      { class: "tracks" },
+      lanes.map((lane) => lane.element),
+    ),
+    /** Draw the events; `hidden` are the tracks left out, `lit` says whether an event's kind stays coloured. */
+    draw(scene, width) {
+      for (const lane of lanes) {
+        lane.element.hidden = scene.hidden.has(lane.track);
+        if (!lane.element.hidden) lane.draw(scene, width);
+      }
+    },
+  };
+}
+
+function makeLane({ track, name, kinds }, gutter, actions) {
+  const canvas = element("canvas", { "aria-hidden": "true" });
+  canvas.style.left = `${gutter}px`;
+  const root = element(
+    "div",
+    { class: "track", "data-track": name },
+    element("span", { class: "label" }, name),
+    canvas,
+  );
+  const depths = kinds.map((kind) => EVENT_KINDS.indexOf(kind));
+  let scene = null;
+  const at = (event) => eventAt(scene, depths, pointer(event, canvas)[0], canvas.clientWidth);
+  canvas.addEventListener("pointermove", (event) => {
+    const found = at(event);
+    canvas.classList.toggle("on", found !== null);
+    actions.point(found);
+  });
+  canvas.addEventListener("pointerleave", () => actions.point(null));
+  canvas.addEventListener("click", (event) => {
+    const found = at(event);
+    if (found) actions.choose(found);
+  });
+
+  function draw(next, width) {
+    scene = next;
+    const { ratio, palette, range, event } = next;
+    if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, TRACK, ratio);
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(canvas.width, canvas.height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const lane = laneLine(next, depths, canvas.width);
+    pixels.fill(palette.paper);
+    for (let y = 1; y < canvas.height - 1; y += 1) pixels.set(lane, y * canvas.width);
+    context.putImageData(image, 0, 0);
+    if (!event || !kinds.includes(event.kind) || event.start === undefined) return;
+    const perNs = canvas.width / (range[1] - range[0]);
+    context.strokeStyle = palette.css.focus;
+    context.lineWidth = 2 * ratio;
+    const left = (event.start - range[0]) * perNs;
+    context.strokeRect(left - 1, ratio, Math.max(3, event.duration * perNs) + 2, canvas.height - 2 * ratio);
+  }
+  return { element: root, track, draw };
+}
+
+function laneLine({ store, range, palette, lit }, depths, width) {
+  const lane = new Uint32Array(width).fill(palette.paper);
+  const scale = { from: range[0], perNs: width / (range[1] - range[0]) };
+  for (const columns of store?.layers(range) ?? []) {
+    const left = Math.max(0, Math.round((columns.start - range[0]) * scale.perNs));
+    const right = Math.min(width, Math.round((columns.end - range[0]) * scale.perNs));
+    if (right <= left) continue;
+    lane.fill(palette.paper, left, right);
+    for (const depth of depths) {
+      const [first, last] = rowsOf(columns, depth);
+      if (first === last) continue;
+      const full = lit(depth) ? palette.events[depth] : palette.dim;
+      columns.pixels ??= new Uint32Array(columns.length);
+      for (let i = first; i < last; i += 1) {
+        const part = columns.count[i] > 1 ? Math.max(0.45, columns.busy[i] / (columns.duration[i] || 1)) : 1;
+        columns.pixels[i] = mix(full, palette.paper, Math.min(1, part));
+      }
+      paintLine(lane, columns, depth, scale, columns.pixels, left, right, palette.paper);
+    }
+  }
+  return lane;
+}
+
+function eventAt({ store, range } = {}, depths, x, width) {
+  const perNs = width / (range[1] - range[0]);
+  const time = range[0] + x / perNs;
+  const columns = store?.layers(range).findLast((each) => each.start <= time && each.end > time);
+  if (!columns) return null;
+  // What is drawn last lies on top.
+  for (const depth of [...depths].reverse()) {
+    const i = rowAt(columns, depth, time, REACH_PX / perNs);
+    if (i >= 0) return eventOf(columns, i);
+  }
+  return null;
+}
+
+/** A row of the tracks as an event. */
+export function eventOf(columns, i) {
+  const { what, call, ...row } = rowObject(columns, i);
+  return { ...row, kind: EVENT_KINDS[what], id: call };
+}
+
+/** The rows of some kinds that lie in a range, for the bands: what the finest window at hand has of them. */
+export function bandRows(store, range, kinds) {
+  return kinds.map((kind) => {
+    const depth = EVENT_KINDS.indexOf(kind);
+    const rows = [];
+    for (const columns of store?.layers(range).slice(-1) ?? []) {
+      const [, end] = rowsOf(columns, depth);
+      for (let i = firstAfter(columns, depth, range[0]); i < end && columns.begin[i] < range[1]; i += 1) {
+        rows.push({ start: columns.begin[i], duration: columns.duration[i], busy: columns.busy[i] });
+      }
+    }
+    return { kind: depth, rows };
+  });
+}

@@ -1,0 +1,41 @@
+// Calls and events in a line of words: for the status, and for those who hear the picture.  Pure.
+
+import * as format from "../format.js";
+import { KIND_NAMES } from "./events.js";
+import { momentText } from "./ticks.js";
+
+const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
+
+/** A row under the pointer: what it is, how long, and how much its function takes in all. */
+export function rowWords(row, each, sum, span) {
+  const parts = [];
+  const name = `${each.qualname} ${format.place(each.path, each.line)}`.trim();
+  if (row.count > 1) {
+    const busy = row.duration > 0 ? row.busy / row.duration : 1;
+    parts.push(
+      `${format.count(row.count)} calls in ${format.duration(row.duration)}, ${format.share(busy)} busy`,
+    );
+    parts.push(`longest: ${name}`);
+  } else {
+    parts.push(name, `${format.duration(row.duration)}, ${format.share(row.duration / span)} of the run`);
+    if (row.start >= 0) parts.push(`at ${momentText(row.start, row.duration)}`);
+  }
+  if (row.state >= 0) parts.push(STATES[row.state]);
+  if (sum)
+    parts.push(`all its ${format.counted(sum.calls, "call")}: ${format.duration(Math.round(sum.total))}`);
+  return parts.join("  ·  ");
+}
+
+/** An event under the pointer. */
+export function eventWords({ kind, start, duration, count, busy }) {
+  const at = `at ${momentText(start, duration)}`;
+  if (count > 1) {
+    return `${format.count(count)} × ${KIND_NAMES[kind]} in ${format.duration(duration)}, ${format.duration(busy)} together  ·  ${at}`;
+  }
+  return kind === "mark" ? `mark  ·  ${at}` : `${KIND_NAMES[kind]}, ${format.duration(duration)}  ·  ${at}`;
+}
+
+/** A selected call for a listener: name, time, level. */
+export function callWords(call, each) {
+  return `${each.qualname}, ${format.duration(call.duration)}, level ${call.depth}, at ${momentText(call.start, call.duration)}`;
+}
