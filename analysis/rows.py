@@ -38,6 +38,8 @@ class FunctionRow:
     interpreted_ns: int
     jitted_ns: int
     traces: int
+    module: Optional[str] = None
+    package: Optional[str] = None
 
 
 @dataclass(frozen=True)

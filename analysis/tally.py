@@ -269,6 +269,8 @@ class Tally:
             origin=file.origin,
             line=function.line,
             traces=traces,
+            module=file.module,
+            package=file.package,
             **vars(time),
         )
 

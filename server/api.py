@@ -64,6 +64,7 @@ def list_runs(limit: int, offset: int) -> answers.Runs:
 @endpoints.add("GET", "/runs/<run_id>", answer=answers.RunOverview)
 def show_run(run_id: str) -> answers.RunOverview:
     """Show a run as a whole."""
+    store().make_current(run_id)
     with store().database.reading() as session:
         return queries.overview(session, run_id)
 

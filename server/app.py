@@ -7,7 +7,7 @@ from typing import Optional
 
 from flask import Flask, Response
 
-from tracebin.server import api, headers, problems
+from tracebin.server import api, headers, problems, timeline_api
 from tracebin.server.answers import Health
 from tracebin.server.config import ServerConfig
 from tracebin.server.endpoints import to_text
@@ -29,7 +29,8 @@ def create_app(config: Optional[ServerConfig] = None) -> Flask:
     app.extensions["tracebin"] = open_store(config)
     headers.install(app, config.trusted_hosts)
     problems.install(app)
-    app.register_blueprint(api.blueprint)
+    # The one blueprint of the API, with the time line's calls on it too.
+    app.register_blueprint(timeline_api.blueprint)
     app.register_blueprint(pages)
     app.add_url_rule("/healthz", "healthz", show_health)
     return app

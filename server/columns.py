@@ -1,6 +1,6 @@
 """Store the columns of a run so that any chunk can be had without the others.
 
-The bundle's columnar sections (``gc``, ``stacks``, ``samples``, ``calls``) go into one blob
+The bundle's columnar sections (``gc``, ``stacks``, ``samples``; calls are in the time line) go into one blob
 per run, chunk after chunk; the table ``chunks`` says where each lies and which time
 it spans.  A chunk is zlib data of: one letter per column (``b``, ``h``, ``i``, ``q``: signed
 integers of 1, 2, 4, 8 bytes, the narrowest that fits), then the columns, little endian.
@@ -23,12 +23,11 @@ COLUMNS: Dict[str, Tuple[str, ...]] = {
     "gc": ("kind", "start", "duration", "before", "after"),
     "stacks": ("parent", "function", "state", "trace"),
     "samples": ("time", "stack", "memory"),
-    "calls": ("start", "duration", "depth", "function"),
 }
-_OWNERS = {"gc": "process", "samples": "thread", "calls": "thread"}
-_DELTAS = {"gc": "start", "samples": "time", "calls": "start"}
+_OWNERS = {"gc": "process", "samples": "thread"}
+_DELTAS = {"gc": "start", "samples": "time"}
 _WIDTHS = (("b", 1 << 7), ("h", 1 << 15), ("i", 1 << 31), ("q", 1 << 63))
-# Level 1: 6 makes chunks of calls a tenth smaller, in three times the time.
+# Level 1: 6 makes chunks a tenth smaller, in three times the time.
 _LEVEL = 1
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import closing
 from dataclasses import dataclass
-from typing import IO, Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
+from typing import IO, Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 
 from werkzeug.exceptions import ClientDisconnected
 
@@ -22,14 +23,16 @@ from tracebin.bundle.check import Checker
 from tracebin.bundle.codec import INT_MAX, INT_MIN, from_json, to_json
 from tracebin.bundle.compression import open_inflated
 from tracebin.bundle.reader import BundleReader, Element, Limits
-from tracebin.bundle.records import TRACE_KINDS, Function, Process, SourceFile, Trace
+from tracebin.bundle.records import TRACE_KINDS, Function, Mark, Process, SourceFile, Trace
 from tracebin.errors import BundleTooLarge, MalformedBundle
 from tracebin.server import tables
 from tracebin.server.blobs import Part
 from tracebin.server.columns import COLUMNS, ColumnWriter
 from tracebin.server.config import ServerConfig
 from tracebin.server.decoding import decode
+from tracebin.server.parts import PartsWriter
 from tracebin.server.problems import Refused
+from tracebin.server.timeline_ingest import TimelineWriter
 
 READ_BYTES = 1 << 20
 # Level 1 halves the time of 6 on lines of ops, for 15 % more bytes.
@@ -54,6 +57,14 @@ class Ingested:
 
     run: Row
     rows: Dict[Type[tables.Base], List[Row]]
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """The blobs made of a bundle: its columns, and the levels of its time line."""
+
+    columns: Part
+    timeline: Part
 
 
 def receive(body: Body, part: Part, max_bytes: int) -> None:
@@ -90,21 +101,23 @@ def too_long(max_bytes: int) -> BundleTooLarge:
     )
 
 
-def examine(part: Part, columns: Part, encoding: str, config: ServerConfig) -> Ingested:
-    """Read the bundle in ``part`` and write its columns to ``columns``.
+def examine(source: BinaryIO, parts: RunParts, encoding: str, config: ServerConfig) -> Ingested:
+    """Read the bundle in ``source`` and write what is kept of it besides rows to ``parts``.
 
     Raises:
         BundleError: it isn't a whole, consistent bundle within the limits.
     """
-    checker, tally, rows = Checker(), Tally(), _Rows(config, ColumnWriter(columns))
-    with part.reopen() as source:
-        inflated: Any = open_inflated(source, encoding, config.inflated_bytes)
-        limits = Limits(line_bytes=config.line_bytes, elements=config.elements)
+    checker, tally, rows = Checker(), Tally(), _Rows(config, ColumnWriter(parts.columns))
+    inflated: Any = open_inflated(source, encoding, config.inflated_bytes)
+    limits = Limits(line_bytes=config.line_bytes, elements=config.elements)
+    with closing(TimelineWriter(PartsWriter(parts.timeline))) as timeline:
         for element in BundleReader(inflated, limits=limits, decode=decode, strict=True):
             checker.add(element.key, element.record)
             tally.add(element.key, element.record)
+            timeline.add(element.key, element.record)
             rows.add(element)
-    checker.finish()
+        checker.finish()
+        timeline.finish()
     return rows.finish(tally.result(), tally.links)
 
 
@@ -178,6 +191,7 @@ class _Rows:
         self._function_records: List[bytes] = []
         self._trace_records: List[bytes] = []
         self._ops: List[Row] = []
+        self._marks: List[Row] = []
 
     def add(self, element: Element) -> None:
         """Take in one element."""
@@ -198,6 +212,7 @@ class _Rows:
             tables.TraceRecord: [{"id": i, "record": line} for i, line in enumerate(self._trace_records)],
             tables.TraceTarget: _target_rows(links, len(findings.traces)),
             tables.Abort: [_abort_row(row) for row in findings.aborts],
+            tables.Mark: self._marks,
             tables.Chunk: self._columns.rows,
         }
         run = _run_row(findings)
@@ -257,8 +272,15 @@ class _Rows:
         self._trace_records.append(zlib.compress(element.line, ZLIB_LEVEL))
         self._ops.append({f"ops_{stage}": _count(trace, stage) for stage in ("traced", "assembled")})
 
+    def _add_mark(self, element: Element) -> None:
+        mark: Mark = element.record
+        self._marks.append({"id": element.index, **vars(mark)})
+
     def _function_rows(self, functions: List[FunctionRow]) -> List[Row]:
-        return [{**vars(row), "record": line} for row, line in zip(functions, self._function_records)]
+        return [
+            {**{name: value for name, value in vars(row).items() if name not in _OF_FILE}, "record": line}
+            for row, line in zip(functions, self._function_records)
+        ]
 
 
 _STEPS: Dict[str, Callable[[_Rows, Element], None]] = {
@@ -266,7 +288,10 @@ _STEPS: Dict[str, Callable[[_Rows, Element], None]] = {
     "files": _Rows._add_file,
     "functions": _Rows._add_function,
     "traces": _Rows._add_trace,
+    "marks": _Rows._add_mark,
 }
+# What a row of a function shows of its file; joined when it is read.
+_OF_FILE = ("module", "package")
 # Columns of names and short texts, each bounded by name_chars.
 _NAMES = frozenset(
     {

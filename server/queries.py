@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Type, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session, load_only, undefer
 
 from tracebin.analysis.rows import AbortRow, FunctionRow, GuardRef, TraceRow
 from tracebin.analysis.trace_view import ParentGuard, TraceView, guard_of_parent, trace_view
@@ -100,8 +100,15 @@ def functions(session: Session, run_id: str, q: Optional[str], part: Slice) -> F
     run = find_run(session, run_id).pk
     table = tables.Function
     rows = _matching(select(table).where(table.run == run), q, (table.qualname, table.name, table.path))
-    found = session.scalars(_slice(rows, FUNCTION_SORTS, part, table.id))
-    return Functions(_count(session, rows), [_of(FunctionRow, row) for row in found])
+    found = session.scalars(_slice(rows, FUNCTION_SORTS, part, table.id)).all()
+    files = _file_names(session, run, {row.file for row in found})
+    return Functions(
+        _count(session, rows),
+        [
+            _of(FunctionRow, row, module=files[row.file].module, package=files[row.file].package)
+            for row in found
+        ],
+    )
 
 
 def aborts(session: Session, run_id: str) -> Aborts:
@@ -229,6 +236,12 @@ def _files(session: Session, run: int, wanted: Set[int]) -> Dict[int, SourceFile
     table = tables.File
     rows = _rows(session, select(table).where(table.run == run), table.id, wanted)
     return {row.id: _of(SourceFile, row, text=_text(row.text)) for row in rows}
+
+
+def _file_names(session: Session, run: int, wanted: Set[int]) -> Dict[int, Any]:
+    table = tables.File
+    columns = select(table).options(load_only(table.id, table.module, table.package)).where(table.run == run)
+    return {row.id: row for row in _rows(session, columns, table.id, wanted)}
 
 
 def _rows(session: Session, rows: Select[Any], column: Any, wanted: Set[int]) -> List[Any]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from typing import Any, Dict, List, Mapping, Tuple, Type, Union, get_type_hints
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
+from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.bundle.records import STAGES, TRACE_KINDS
 from tracebin.errors import BadRequest
 from tracebin.server.queries import FUNCTION_SORTS, TRACE_SORTS, Slice, TraceFilter
@@ -19,6 +21,8 @@ from tracebin.server.queries import FUNCTION_SORTS, TRACE_SORTS, Slice, TraceFil
 MAX_ROWS = 1000
 _MAX_OFFSET = 1 << 31
 _MAX_QUERY = 200
+MAX_WIDTH = 8192
+MAX_DEPTHS = 4096
 
 
 class Query(Schema):
@@ -75,6 +79,73 @@ class TraceQuery(Query):
     """Which stage of a trace."""
 
     stage = fields.String(load_default=None, validate=validate.OneOf(STAGES))
+
+
+class Ids(fields.Field[List[int]]):
+    """Ids with commas between them."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(required=True, metadata={"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"})
+        self._most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> List[int]:
+        words = value.split(",")
+        if len(words) > self._most:
+            raise ValidationError(f"{self._most} ids at most.")
+        if not all(re.fullmatch("-1|[0-9]{1,18}", word) for word in words):
+            raise ValidationError("Not ids with commas between them.")
+        return [int(word) for word in words]
+
+
+class MarksQuery(RunsQuery):
+    """Which part of the list of marks."""
+
+    limit = fields.Integer(load_default=MAX_ROWS, validate=validate.Range(1, MAX_ROWS))
+
+
+class TimesQuery(Query):
+    """A stretch of time."""
+
+    start = fields.Integer(load_default=None, validate=validate.Range(-FARTHEST_NS, FARTHEST_NS))
+    end = fields.Integer(load_default=None, validate=validate.Range(-FARTHEST_NS, FARTHEST_NS))
+
+
+class WindowQuery(TimesQuery):
+    """A stretch of time, and how many pixels it is wide."""
+
+    width = fields.Integer(load_default=1000, validate=validate.Range(1, MAX_WIDTH))
+
+
+class EventsQuery(WindowQuery):
+    """The events of which process, in which window."""
+
+    process = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+
+
+class StatesQuery(WindowQuery):
+    """The states of which thread, in which window."""
+
+    thread = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+
+
+class CallsQuery(Query):
+    """The calls of which thread, from which source."""
+
+    thread = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+    source = fields.String(load_default=None, validate=validate.OneOf(["exact", "sampled"]))
+
+
+class TimelineQuery(CallsQuery, WindowQuery):
+    """Which calls, in which window, of which depths."""
+
+    depth = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+    depths = fields.Integer(load_default=256, validate=validate.Range(1, MAX_DEPTHS))
+
+
+class FunctionCallsQuery(CallsQuery, WindowQuery):
+    """The calls of which functions, in which window."""
+
+    function = Ids(200)
 
 
 class RefusalSchema(Schema):

@@ -12,9 +12,11 @@ import hashlib
 import hmac
 import json
 import secrets
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import BinaryIO, Set
+from typing import BinaryIO, Iterator, Set
 
 from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session
@@ -26,12 +28,16 @@ from tracebin.server.answers import RunRow, Runs
 from tracebin.server.blobs import BlobFolder, BlobStore, Part
 from tracebin.server.config import ServerConfig
 from tracebin.server.database import Database
-from tracebin.server.ingest import Body, Ingested, examine, receive
+from tracebin.server.ingest import Body, Ingested, RunParts, examine, receive
 from tracebin.server.migrate import migrate
+from tracebin.server.parts import Parts, PartsCache
 
 # 24 random bytes are 32 characters; ids can't be guessed, and tokens even less.
 ID_BYTES = 24
 INSERT_ROWS = 5_000
+# Version of what is made of a bundle.  A run with another one is made anew when it is asked for.
+DERIVED = 1
+_KEYS = (tables.Run.bundle_key, tables.Run.columns_key, tables.Run.timeline_key)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,20 @@ class Published:
 
     id: str
     delete_token: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The time line of a run, open for reading."""
+
+    parts: Parts
+    duration_ns: int
+
+    def __enter__(self) -> Timeline:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.parts.close()
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,9 @@ class Store:
         self.config = config
         self.database = database
         self.blobs = blobs
+        self._parts = PartsCache(blobs)
+        # One at a time: it takes as long, and as much memory, as an upload.
+        self._deriving = threading.Lock()
 
     def publish(self, body: Body) -> Published:
         """Store an uploaded bundle as a new run, whole or not at all.
@@ -67,11 +90,51 @@ class Store:
             StorageUnavailable: there is no room for it.
         """
         self._need_room(body.announced_bytes or 0)
-        with self.blobs.stage() as part, self.blobs.stage() as columns:
-            receive(body, part, self.config.body_bytes)
-            ingested = examine(part, columns, body.encoding, self.config)
+        with self.blobs.stage() as bundle, self._staged() as parts:
+            receive(body, bundle, self.config.body_bytes)
+            with bundle.reopen() as source:
+                ingested = examine(source, parts, body.encoding, self.config)
             with self.database.writing() as session:
-                return _insert(session, ingested, part, columns, body.encoding)
+                return _insert(session, ingested, bundle, parts, body.encoding)
+
+    def timeline(self, run_id: str) -> Timeline:
+        """Open the time line of a run.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        run = self.make_current(run_id)
+        return Timeline(self._parts.open(run.timeline_key or ""), run.duration_ns)
+
+    def make_current(self, run_id: str) -> tables.Run:
+        """Make sure that what is stored of a run is what this tracebin makes of its bundle.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
+        with self.database.reading() as session:
+            run = find_run(session, run_id)
+        return run if run.derived == DERIVED else self._derive_again(run_id)
+
+    def _derive_again(self, run_id: str) -> tables.Run:
+        """Make everything of a stored run's bundle anew, as if it had just been uploaded."""
+        with self._deriving:
+            with self.database.reading() as session:
+                run = find_run(session, run_id)
+            if run.derived == DERIVED:
+                return run
+            with self._staged() as parts:
+                with self.blobs.open(run.bundle_key) as source:
+                    ingested = examine(source, parts, run.encoding, self.config)
+                with self.database.writing() as session:
+                    found = find_run(session, run_id)
+                    _replace(session, found, ingested, parts)
+                    return found
+
+    @contextmanager
+    def _staged(self) -> Iterator[RunParts]:
+        with self.blobs.stage() as columns, self.blobs.stage() as timeline:
+            yield RunParts(columns, timeline)
 
     def delete(self, run_id: str, token: str) -> None:
         """Delete a run, and its blobs where no other run has the same.
@@ -85,7 +148,7 @@ class Store:
             if not hmac.compare_digest(run.token_sha256, _sha256(token)):
                 raise TokenRefused("this token doesn't delete this run")
             session.execute(delete(tables.Run).where(tables.Run.pk == run.pk))
-            keys = [run.bundle_key, run.columns_key]
+            keys = [key for key in (run.bundle_key, run.columns_key, run.timeline_key) if key]
         with self.database.writing() as session:
             for key in keys:
                 if not _is_used(session, key):
@@ -160,18 +223,35 @@ def find_run(session: Session, run_id: str) -> tables.Run:
     return run
 
 
-def _insert(session: Session, ingested: Ingested, part: Part, columns: Part, encoding: str) -> Published:
+def _insert(session: Session, ingested: Ingested, bundle: Part, parts: RunParts, encoding: str) -> Published:
     published = Published(secrets.token_urlsafe(ID_BYTES), secrets.token_urlsafe(ID_BYTES))
     run = tables.Run(
         **ingested.run,
         id=published.id,
         token_sha256=_sha256(published.delete_token),
         uploaded=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        bundle_bytes=part.size,
+        bundle_bytes=bundle.size,
         encoding=encoding,
-        bundle_key=part.key,
-        columns_key=columns.key,
+        bundle_key=bundle.key,
     )
+    _fill(session, run, ingested, parts)
+    # Last: what fails above leaves no blob.  What fails below (the commit) leaves garbage for the next sweep.
+    bundle.keep()
+    return published
+
+
+def _replace(session: Session, run: tables.Run, ingested: Ingested, parts: RunParts) -> None:
+    """Put what was made of a bundle in the place of what an older tracebin made of it."""
+    for table in ingested.rows:
+        session.execute(delete(table).where(table.run == run.pk))  # type: ignore[attr-defined]
+    for name, value in ingested.run.items():
+        setattr(run, name, value)
+    # The old blob of columns is swept at the next start: another run may have the same.
+    _fill(session, run, ingested, parts)
+
+
+def _fill(session: Session, run: tables.Run, ingested: Ingested, parts: RunParts) -> None:
+    run.columns_key, run.timeline_key, run.derived = parts.columns.key, parts.timeline.key, DERIVED
     session.add(run)
     session.flush()
     for table, rows in ingested.rows.items():
@@ -179,10 +259,8 @@ def _insert(session: Session, ingested: Ingested, part: Part, columns: Part, enc
             session.execute(
                 insert(table), [{**row, "run": run.pk} for row in rows[start : start + INSERT_ROWS]]
             )
-    # Last: what fails above leaves no blob.  What fails below (the commit) leaves garbage for the next sweep.
-    part.keep()
-    columns.keep()
-    return published
+    parts.columns.keep()
+    parts.timeline.keep()
 
 
 def _run_row(run: tables.Run) -> RunRow:
@@ -206,10 +284,9 @@ def _sha256(token: str) -> bytes:
 
 
 def _is_used(session: Session, key: str) -> bool:
-    users = or_(tables.Run.bundle_key == key, tables.Run.columns_key == key)
+    users = or_(*(column == key for column in _KEYS))
     return session.scalar(select(tables.Run.pk).where(users).limit(1)) is not None
 
 
 def _used_keys(session: Session) -> Set[str]:
-    found = session.execute(select(tables.Run.bundle_key, tables.Run.columns_key))
-    return {key for row in found for key in row}
+    return {key for row in session.execute(select(*_KEYS)) for key in row if key}

@@ -67,7 +67,11 @@ def _position() -> Mapped[int]:
 
 
 class Run(Base):
-    """One uploaded bundle.  ``columns_key`` is the blob of its columnar sections."""
+    """One uploaded bundle.
+
+    ``columns_key`` is the blob of its columnar sections, ``timeline_key`` that of its time line.
+    ``derived`` is the version of what was made of the bundle (``store.DERIVED``).
+    """
 
     __tablename__ = "runs"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - a deleted run's number isn't given again
@@ -80,6 +84,8 @@ class Run(Base):
     bundle_bytes: Mapped[int]
     encoding: Mapped[str] = mapped_column(String(8))
     columns_key: Mapped[str] = mapped_column(String(64), index=True)
+    timeline_key: Mapped[Optional[str]] = mapped_column(String(64), index=True)
+    derived: Mapped[int] = mapped_column(server_default="0")
     command: Mapped[str]
     started: Mapped[str]
     duration_ns: Mapped[int]
@@ -217,6 +223,20 @@ class Abort(Base):
     function: Mapped[Optional[int]]
     start_ns: Mapped[int]
     row: Mapped[str]
+
+
+class Mark(Base):
+    """One mark (``duration_ns`` None) or span that the program set itself."""
+
+    __tablename__ = "marks"
+
+    run: Mapped[int] = _run()
+    id: Mapped[int] = _position()
+    thread: Mapped[int]
+    start_ns: Mapped[int]
+    duration_ns: Mapped[Optional[int]]
+    name: Mapped[str]
+    data: Mapped[Optional[str]]
 
 
 class Chunk(Base):

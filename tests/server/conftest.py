@@ -132,7 +132,7 @@ def small_bundle(command: list[str]) -> r.Bundle:
         ],
         stacks=[r.StackChunk([-1, 0, 1], [1, 0, 0], [0, 1, 0], [-1, 0, -1])],
         samples=[r.SampleChunk(0, 1_000_000, [0, 1000, 1000], [0, 1, 2], [-1, 1 << 20, -1])],
-        calls=[r.CallChunk(0, 50, [0, 10, 10], [100, 5, 70_000], [0, 1, 1], [0, 1, -1])],
+        calls=[r.CallChunk(0, 50, [0, 10, 10], [80_000, 5, 70_000], [0, 1, 1], [0, 1, -1])],
         marks=[r.Mark(0, 60, None, "here", "{}")],
         coverage=[r.FileCoverage(0, [1, 2], [5])],
         problems=[r.Problem("cut", "something was lost", 2, "jit.log line 7")],

@@ -79,10 +79,10 @@ def test_the_same_bytes_twice_are_two_runs_and_one_blob(
 ) -> None:
     one, other = upload(body).get_json(), upload(body).get_json()
     assert one["id"] != other["id"]
-    # The bundle and its columns.
-    assert len(files(config)) == 2
+    # The bundle, its columns, its time line.
+    assert len(files(config)) == 3
     client.delete(f"/api/v1/runs/{one['id']}", headers=bearer(one["delete_token"]))
-    assert len(files(config)) == 2
+    assert len(files(config)) == 3
     assert client.get(f"/api/v1/runs/{other['id']}/bundle", buffered=True).data == body
     client.delete(f"/api/v1/runs/{other['id']}", headers=bearer(other["delete_token"]))
     assert files(config) == []

@@ -143,11 +143,12 @@ def test_eight_uploads_at_once(address: str, body: bytes, store: Any, config: Se
         found = list(pool.map(one, range(8)))
     assert found == [[201, 204, 201] * 4] * 8
     assert store.runs(100, 0).total == 32
-    # Every run has its bundle, whatever was deleted meanwhile; all have the same columns.
+    # Every run has its bundle, whatever was deleted meanwhile; all have the same columns,
+    # and the time line names the command.
     for run in store.runs(100, 0).runs:
         with store.bundle(run.id).stream as stream:
             assert len(stream.read()) == run.bundle_bytes
-    assert len([path for path in config.blobs.rglob("*") if path.is_file()]) == 5
+    assert len([path for path in config.blobs.rglob("*") if path.is_file()]) == 9
 
 
 SERVE = """
@@ -259,9 +260,10 @@ def test_killed_at_every_step(config: ServerConfig, body: bytes) -> None:
     steps = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(steps) > 10
     for step, status, runs, whole, blobs in steps:
-        # Killed: nothing to see, and nothing left after the next start.  Done: the bundle and its columns.
+        # Killed: nothing to see, and nothing left after the next start.
+        # Done: the bundle, its columns, its time line.
         assert status in (0, 9), step
-        assert (runs, whole, blobs) == ((0, True, 0) if status else (1, True, 2)), step
+        assert (runs, whole, blobs) == ((0, True, 0) if status else (1, True, 3)), step
 
 
 def test_a_port_that_is_taken() -> None:

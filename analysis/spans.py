@@ -1,0 +1,203 @@
+"""Make calls of samples: runs of equal frames become spans.
+
+Each sample stands for the time since the one before it on its thread, or for one interval
+where that is more than ``GAP_INTERVALS`` away.  So a span's edges are known to one
+interval, and nothing is claimed about a gap.  Frames are equal when their functions are, and those of
+their callers; the VM state and the trace may change within a span, which then gets those it had
+for most of its time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Optional
+
+import numpy as np
+
+from tracebin.analysis.lod import Ints, Rows
+from tracebin.analysis.sample_time import DEFAULT_PERIOD_NS
+from tracebin.bundle.records import StackChunk
+
+GAP_INTERVALS = 3
+SPAN_COLUMNS = ("start", "duration", "depth", "function", "state", "trace")
+
+
+class StackTree:
+    """The prefix tree of stacks, and for each row the number of its path of functions."""
+
+    def __init__(self) -> None:
+        self.parent = array("q")
+        self.function = array("q")
+        self.state = array("q")
+        self.trace = array("q")
+        self.depth = array("q")
+        self.path = array("q")
+        self._paths: Dict[int, int] = {}
+
+    def add(self, chunk: StackChunk) -> None:
+        """Add rows; parents stand before them."""
+        self.function.extend(chunk.function)
+        self.state.extend(chunk.state)
+        self.trace.extend(chunk.trace)
+        for parent, function in zip(chunk.parent, chunk.function):
+            self.parent.append(parent)
+            above = self.path[parent] if parent >= 0 else -1
+            self.depth.append(self.depth[parent] + 1 if parent >= 0 else 0)
+            # Both fit 32 bits, and are -1 at least.
+            name = (above + 1 << 32) + function + 1
+            self.path.append(self._paths.setdefault(name, len(self._paths)))
+
+
+@dataclass
+class _Frame:
+    number: int
+    start: int
+    since: int
+    what: int
+    before: Optional[Dict[int, int]] = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a span ended whose other columns have been taken away already."""
+
+    duration: int
+    state: int
+    trace: int
+
+
+class Spanner:
+    """Feed it the samples of one thread in order of time; take the spans in order of start."""
+
+    def __init__(self, tree: StackTree, interval_ns: int) -> None:
+        self._tree = tree
+        self._gap_ns = GAP_INTERVALS * interval_ns
+        self._interval_ns = interval_ns
+        self._rows: List[int] = []
+        self._frames: List[_Frame] = []
+        self._last_ns: Optional[int] = None
+        self._spans = 0
+        self._taken = 0
+        self._columns = {name: array("q") for name in SPAN_COLUMNS}
+        self.late: Dict[int, Ended] = {}
+
+    def __len__(self) -> int:
+        """Count the spans that wait to be taken."""
+        return self._spans - self._taken
+
+    def add(self, times: Iterable[int], rows: Iterable[int]) -> None:
+        """Take in samples: when, and the row of the innermost frame."""
+        for time, row in zip(times, rows):
+            since = self._last_ns
+            if since is None or time - since > self._gap_ns:
+                self.end()
+                since = time - self._interval_ns
+            if not self._rows or self._rows[-1] != row:
+                self._change(row, since)
+            self._last_ns = time
+
+    def end(self) -> None:
+        """End all spans that are open, where the last sample was."""
+        if self._last_ns is not None:
+            self._close(0, self._last_ns)
+
+    def take(self) -> Dict[str, Ints]:
+        """Give the spans since the last time; of those still open :attr:`late` will tell how they ended."""
+        taken = {name: np.array(column, np.int64) for name, column in self._columns.items()}
+        for column in self._columns.values():
+            del column[:]
+        self._taken = self._spans
+        return taken
+
+    def _change(self, row: int, time: int) -> None:
+        """Go on with the stack that ends in ``row``."""
+        tree, rows = self._tree, self._rows
+        depth = tree.depth[row]
+        fresh: List[int] = []
+        # From the innermost frame out to where both stacks are the same row, hence the same above.
+        while row >= 0 and not (depth < len(rows) and rows[depth] == row):
+            fresh.append(row)
+            row, depth = tree.parent[row], depth - 1
+        for at, new in enumerate(reversed(fresh), depth + 1):
+            if at < len(rows) and tree.path[rows[at]] == tree.path[new]:
+                self._alter(at, new, time)
+            else:
+                self._close(at, time)
+                self._open(new, time)
+        self._close(depth + 1 + len(fresh), time)
+
+    def _what(self, row: int) -> int:
+        return (self._tree.state[row] << 40) + self._tree.trace[row] + 1
+
+    def _alter(self, at: int, row: int, time: int) -> None:
+        self._rows[at] = row
+        frame, what = self._frames[at], self._what(row)
+        if frame.what != what:
+            frame.before = frame.before or {}
+            frame.before[frame.what] = frame.before.get(frame.what, 0) + time - frame.since
+            frame.what, frame.since = what, time
+
+    def _open(self, row: int, time: int) -> None:
+        columns = self._columns
+        columns["start"].append(time)
+        columns["depth"].append(len(self._rows))
+        columns["function"].append(self._tree.function[row])
+        for name in ("duration", "state", "trace"):
+            columns[name].append(-1)
+        self._rows.append(row)
+        self._frames.append(_Frame(self._spans, time, time, self._what(row)))
+        self._spans += 1
+
+    def _close(self, depth: int, time: int) -> None:
+        while len(self._frames) > depth:
+            frame = self._frames.pop()
+            self._rows.pop()
+            ended = _ended(frame, time)
+            at = frame.number - self._taken
+            if at < 0:
+                self.late[frame.number] = ended
+                continue
+            for name in ("duration", "state", "trace"):
+                self._columns[name][at] = getattr(ended, name)
+
+
+def _ended(frame: _Frame, time: int) -> Ended:
+    """Say how a frame ended, with the state and the trace it had for most of its time."""
+    if frame.before is None:
+        return Ended(time - frame.start, frame.what >> 40, (frame.what & (1 << 40) - 1) - 1)
+    spent = dict(frame.before)
+    spent[frame.what] = spent.get(frame.what, 0) + time - frame.since
+    states: Dict[int, int] = {}
+    traces: Dict[int, int] = {}
+    for what, ns in spent.items():
+        state, trace = what >> 40, (what & (1 << 40) - 1) - 1
+        states[state] = states.get(state, 0) + ns
+        traces[trace] = traces.get(trace, 0) + ns
+    return Ended(time - frame.start, _most(states), _most(traces))
+
+
+def _most(times: Dict[int, int]) -> int:
+    return max(times, key=lambda one: (times[one], -one))
+
+
+def interval_of(times: Ints) -> int:
+    """Give the median distance of samples; the recorder's default where there is none."""
+    apart = np.diff(times)
+    apart = apart[apart > 0]
+    return int(np.median(apart)) if len(apart) else DEFAULT_PERIOD_NS
+
+
+def state_runs(times: Ints, states: Ints, memory: Ints, before_ns: Optional[int], interval_ns: int) -> Rows:
+    """Make rows of successive samples of one state and one size of memory; the key is the state."""
+    starts = np.concatenate(([times[0] - interval_ns if before_ns is None else before_ns], times[:-1]))
+    is_gap = times - starts > GAP_INTERVALS * interval_ns
+    starts = np.where(is_gap, times - interval_ns, starts)
+    same = (states[1:] == states[:-1]) & (memory[1:] == memory[:-1]) & ~is_gap[1:]
+    first = np.flatnonzero(np.concatenate(([True], ~same)))
+    end = times[np.append(first[1:], len(times)) - 1]
+    duration = end - starts[first]
+    samples = np.diff(first, append=len(times))
+    nothing = np.zeros(len(first), np.int64)
+    more = {"memory": memory[first]}
+    return Rows(states[first], starts[first], end, duration, nothing, samples, duration, more)

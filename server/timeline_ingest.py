@@ -1,0 +1,363 @@
+"""Write the time line of a run while its bundle goes by.
+
+Lanes of the blob, as the notes name them: two for each thread with calls (by depth, by
+function), three for each with samples (the same for spans, and the VM's states), and three for each process
+(``gc``, ``jit``, ``marks``).  Bounded: rows wait in leaves of at most 65,536, spans of samples in a
+temporary file until it is known how they end.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+from tracebin.analysis.calls import FARTHEST_NS
+from tracebin.analysis.lod import Ints, Rows
+from tracebin.analysis.spans import SPAN_COLUMNS, Spanner, StackTree, interval_of, state_runs
+from tracebin.bundle.records import (
+    GC_KINDS,
+    Abort,
+    CallChunk,
+    Function,
+    GcChunk,
+    Mark,
+    Process,
+    SampleChunk,
+    StackChunk,
+    Thread,
+    Trace,
+)
+from tracebin.errors import MalformedBundle
+from tracebin.server.call_lane import STATE_COLUMNS, CallLane
+from tracebin.server.parts import PartsWriter
+from tracebin.server.pyramid import LEAF_ROWS, PyramidWriter
+
+# What a lane of events holds, by the number its rows have as key.
+TRACKS = {
+    "jit": ("tracing", "optimising", "backend", "abort"),
+    "gc": GC_KINDS,
+    "marks": ("mark", "span"),
+}
+# Threads beyond are not on the time line: each costs some milliseconds, however little it did.
+MOST_THREADS = 4_096
+_LIMIT = FARTHEST_NS
+SAMPLES_AT_ONCE = 1_024
+
+
+class TimelineWriter:
+    """Feed it every element of a bundle in order, then call :meth:`finish`; close it in any case.
+
+    Raises:
+        MalformedBundle: calls aren't nested, or times are out of all reason.
+    """
+
+    def __init__(self, parts: PartsWriter) -> None:
+        self._parts = parts
+        self._spill = _Spill()
+        self._processes: List[Process] = []
+        self._threads: List[Thread] = []
+        self._functions = 0
+        self._traces = 0
+        self._lanes: List[Dict[str, Any]] = []
+        self._lane_count = 0
+        self._events: Dict[Tuple[str, int], _EventLane] = {}
+        self._tree = StackTree()
+        self._samples: Dict[int, _SampleLane] = {}
+        self._calls: Dict[int, CallLane] = {}
+        self._counts: Dict[str, int] = {}
+
+    def add(self, key: str, record: Any) -> None:
+        """Take in one element of the list ``key``."""
+        step: Optional[Callable[[TimelineWriter, Any], None]] = _STEPS.get(key)
+        if step is not None:
+            number = self._counts[key] = self._counts.get(key, -1) + 1
+            try:
+                step(self, record)
+            except MalformedBundle as fault:
+                raise MalformedBundle(fault.message, where=f"{key}[{number}]") from None
+
+    def finish(self) -> None:
+        """Write what waits, and say in the notes what is there."""
+        for (family, process), events in self._events.items():
+            events.finish()
+            self._note(family, process, events.lane, events)
+        for thread, calls in self._calls.items():
+            calls.finish()
+            self._note_calls("exact", thread, calls)
+        for thread, samples in self._samples.items():
+            samples.finish()
+            self._note("states", thread, samples.lane, samples, interval_ns=samples.interval_ns)
+            if samples.calls.calls:
+                self._note_calls("sampled", thread, samples.calls)
+        self._parts.finish(
+            {
+                "processes": [_process_note(index, process) for index, process in enumerate(self._processes)],
+                "threads": [
+                    {name: getattr(thread, name) for name in ("process", "native_id", "name")}
+                    for thread in self._threads
+                ],
+                "lanes": self._lanes,
+            }
+        )
+
+    def close(self) -> None:
+        """Let go of temporary files."""
+        self._spill.close()
+
+    def _note(self, family: str, owner: int, lane: int, times: Any, **more: Any) -> None:
+        first = {"first_ns": times.first_ns, "last_ns": times.last_ns}
+        self._lanes.append({"family": family, "owner": owner, "lane": lane, **first, **more})
+
+    def _note_calls(self, source: str, thread: int, calls: CallLane) -> None:
+        self._note(source, thread, calls.lane, calls, calls=calls.calls, depths=calls.depths)
+
+    def _new_lane(self, count: int) -> int:
+        self._lane_count += count
+        return self._lane_count - count
+
+    # --- one element --------------------------------------------------------------
+
+    def _add_process(self, process: Process) -> None:
+        self._processes.append(process)
+
+    def _add_thread(self, thread: Thread) -> None:
+        self._threads.append(thread)
+
+    def _add_function(self, _: Function) -> None:
+        self._functions += 1
+
+    def _add_trace(self, trace: Trace) -> None:
+        backend = trace.end_ns - min(trace.phases.backend_ns, trace.end_ns - trace.start_ns)
+        optimising = backend - min(trace.phases.optimising_ns, backend - trace.start_ns)
+        jit = self._events_of("jit", trace.process)
+        number, self._traces = self._traces, self._traces + 1
+        busy = min(trace.phases.tracing_ns, optimising - trace.start_ns)
+        jit.add(0, trace.start_ns, optimising, number, busy)
+        jit.add(1, optimising, backend, number)
+        jit.add(2, backend, trace.end_ns, number)
+
+    def _add_abort(self, abort: Abort) -> None:
+        number = self._counts["aborts"]
+        self._events_of("jit", abort.process).add(3, abort.start_ns, abort.end_ns, number)
+
+    def _add_gc(self, chunk: GcChunk) -> None:
+        gc = self._events_of("gc", chunk.process)
+        start = chunk.first_ns
+        for kind, delta, duration in zip(chunk.kind, chunk.start, chunk.duration):
+            start += delta
+            gc.add(kind, start, start + duration, gc.events)
+
+    def _add_mark(self, mark: Mark) -> None:
+        marks = self._events_of("marks", self._process_of(mark.thread))
+        end = mark.start_ns + (mark.duration_ns or 0)
+        marks.add(0 if mark.duration_ns is None else 1, mark.start_ns, end, self._counts["marks"])
+
+    def _add_stacks(self, chunk: StackChunk) -> None:
+        self._check_functions(chunk.function)
+        if chunk.trace and max(chunk.trace) >= self._traces:
+            raise MalformedBundle(f"there is no trace {max(chunk.trace)}")
+        self._tree.add(chunk)
+
+    def _add_samples(self, chunk: SampleChunk) -> None:
+        if chunk.stack and max(chunk.stack) >= len(self._tree.parent):
+            raise MalformedBundle(f"there is no row {max(chunk.stack)} of stacks")
+        thread = chunk.thread
+        if thread not in self._samples:
+            if len(self._samples) >= MOST_THREADS:
+                return
+            self._process_of(thread)
+            self._samples[thread] = _SampleLane(self._parts, self._new_lane(3), self._tree, self._spill)
+        self._samples[thread].add(chunk)
+
+    def _add_calls(self, chunk: CallChunk) -> None:
+        self._check_functions(chunk.function)
+        thread = chunk.thread
+        if thread not in self._calls:
+            if len(self._calls) >= MOST_THREADS:
+                return
+            self._process_of(thread)
+            self._calls[thread] = CallLane(self._parts, self._new_lane(2))
+        start = chunk.first_ns + np.cumsum(np.array(chunk.start, np.int64))
+        columns = {
+            name: np.array(getattr(chunk, name), np.int64) for name in ("duration", "depth", "function")
+        }
+        self._calls[thread].add({"start": start, **columns})
+
+    def _check_functions(self, functions: List[int]) -> None:
+        if functions and max(functions) >= self._functions:
+            raise MalformedBundle(f"there is no function {max(functions)}")
+
+    def _process_of(self, thread: int) -> int:
+        if not 0 <= thread < len(self._threads):
+            raise MalformedBundle(f"there is no thread {thread}")
+        return self._threads[thread].process
+
+    def _events_of(self, family: str, process: int) -> _EventLane:
+        if not 0 <= process < len(self._processes):
+            raise MalformedBundle(f"there is no process {process}")
+        known = self._events.get((family, process))
+        if known is None:
+            known = self._events[family, process] = _EventLane(self._parts, self._new_lane(1))
+        return known
+
+
+_STEPS: Dict[str, Callable[[TimelineWriter, Any], None]] = {
+    "processes": TimelineWriter._add_process,
+    "threads": TimelineWriter._add_thread,
+    "functions": TimelineWriter._add_function,
+    "traces": TimelineWriter._add_trace,
+    "aborts": TimelineWriter._add_abort,
+    "gc": TimelineWriter._add_gc,
+    "marks": TimelineWriter._add_mark,
+    "stacks": TimelineWriter._add_stacks,
+    "samples": TimelineWriter._add_samples,
+    "calls": TimelineWriter._add_calls,
+}
+
+
+def _process_note(index: int, process: Process) -> Dict[str, Any]:
+    shown = ("pid", "parent", "command", "start_ns", "end_ns")
+    return {"id": index, **{name: getattr(process, name) for name in shown}}
+
+
+class _EventLane:
+    """The events of one family in one process; they need not come in order."""
+
+    def __init__(self, parts: PartsWriter, lane: int) -> None:
+        self.lane = lane
+        self.events = 0
+        self.first_ns = _LIMIT
+        self.last_ns = -_LIMIT
+        self._pyramid = PyramidWriter(parts, lane, ())
+        self._rows: List[Tuple[int, int, int, int, int]] = []
+
+    def add(self, track: int, start: int, end: int, number: int, busy: Optional[int] = None) -> None:
+        if not -_LIMIT < start <= end < _LIMIT:
+            raise MalformedBundle("a time more than 36 years from the start of the run")
+        self.first_ns, self.last_ns = min(self.first_ns, start), max(self.last_ns, end)
+        self.events += 1
+        self._rows.append((track, start, end, number, end - start if busy is None else busy))
+        if len(self._rows) == LEAF_ROWS:
+            self._flush()
+
+    def finish(self) -> None:
+        self._flush()
+        self._pyramid.finish()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        key, start, end, call, busy = np.array(self._rows, np.int64).T
+        self._rows = []
+        rows = Rows(key, start, end, end - start, call, np.ones(len(key), np.int64), busy)
+        self._pyramid.add(rows, int(start.min()), int(end.max()))
+
+
+class _Spill:
+    """One temporary file for the spans of all threads, made when it is needed."""
+
+    def __init__(self) -> None:
+        self._file: Optional[IO[bytes]] = None
+
+    def write(self, spans: Mapping[str, Ints]) -> Tuple[int, int]:
+        """Put spans away; give what :meth:`read` needs to find them."""
+        self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        at = self._file.seek(0, os.SEEK_END)
+        for name in SPAN_COLUMNS:
+            self._file.write(spans[name].tobytes())
+        return at, len(spans["start"])
+
+    def read(self, at: int, rows: int) -> Dict[str, Ints]:
+        """Get spans back."""
+        assert self._file is not None
+        self._file.seek(at)
+        size = rows * 8
+        data = [np.frombuffer(self._file.read(size), np.int64).copy() for _ in SPAN_COLUMNS]
+        return dict(zip(SPAN_COLUMNS, data))
+
+    def close(self) -> None:
+        """Remove the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class _SampleLane:
+    """The samples of one thread: its spans (lanes ``lane`` and ``lane + 1``) and states (``lane + 2``)."""
+
+    def __init__(self, parts: PartsWriter, lane: int, tree: StackTree, spill: _Spill) -> None:
+        self.calls = CallLane(parts, lane, STATE_COLUMNS)
+        self.lane = lane + 2
+        self.interval_ns = 0
+        self.first_ns = _LIMIT
+        self.last_ns = -_LIMIT
+        self._tree = tree
+        self._states = PyramidWriter(parts, lane + 2, ("memory",))
+        self._spanner: Optional[Spanner] = None
+        self._before: Optional[int] = None
+        self._spill = spill
+        self._spilled: List[Tuple[int, int]] = []
+        self._waiting: List[Tuple[Ints, Ints, Ints]] = []
+
+    def add(self, chunk: SampleChunk) -> None:
+        if not chunk.time:
+            return
+        time = chunk.first_ns + np.cumsum(np.array(chunk.time, np.int64))
+        if int(time[0]) < self.last_ns:
+            raise MalformedBundle("samples of a thread run back in time")
+        if max(abs(int(time[0])), abs(int(time[-1]))) >= _LIMIT:
+            raise MalformedBundle("a time more than 36 years from the start of the run")
+        self.first_ns, self.last_ns = min(self.first_ns, int(time[0])), int(time[-1])
+        self._waiting.append((time, np.array(chunk.stack, np.int64), np.array(chunk.memory, np.int64)))
+        if sum(len(part[0]) for part in self._waiting) >= LEAF_ROWS // 2:
+            self._flush()
+
+    def finish(self) -> None:
+        self._flush()
+        if self._spanner is None:
+            return
+        self._states.finish()
+        self._spanner.end()
+        first = 0
+        for at, rows in self._spilled:
+            first += self._pass_on(self._spill.read(at, rows), first)
+        self._pass_on(self._spanner.take(), first)
+        self.calls.finish()
+
+    def _pass_on(self, spans: Mapping[str, Ints], first: int) -> int:
+        """Give spans to the lane of calls, whole now that all have ended."""
+        self._complete(spans, first)
+        rows = len(spans["start"])
+        for begin in range(0, rows, LEAF_ROWS):
+            self.calls.add({name: column[begin : begin + LEAF_ROWS] for name, column in spans.items()})
+        return rows
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        time, stack, memory = (np.concatenate(parts) for parts in zip(*self._waiting))
+        self._waiting = []
+        if self._spanner is None:
+            self.interval_ns = interval_of(time)
+            self._spanner = Spanner(self._tree, self.interval_ns)
+        states = np.frombuffer(self._tree.state, np.int64)[stack]
+        runs = state_runs(time, states, memory, self._before, self.interval_ns)
+        self._states.add(runs, int(runs.start[0]), int(runs.end[-1]))
+        self._before = int(time[-1])
+        # In portions, since many spans may begin at one sample.
+        for first in range(0, len(time), SAMPLES_AT_ONCE):
+            last = first + SAMPLES_AT_ONCE
+            self._spanner.add(time[first:last].tolist(), stack[first:last].tolist())
+            if len(self._spanner) >= LEAF_ROWS:
+                self._spilled.append(self._spill.write(self._spanner.take()))
+
+    def _complete(self, spans: Mapping[str, Ints], first: int) -> None:
+        """Put in how those spans ended that were still open when they were written."""
+        assert self._spanner is not None
+        late = self._spanner.late
+        for at in np.flatnonzero(spans["state"] == -1).tolist():
+            ended = late.pop(first + at)
+            for name in ("duration", "state", "trace"):
+                spans[name][at] = getattr(ended, name)
