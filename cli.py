@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from datetime import datetime, timezone
 from importlib import import_module
@@ -37,8 +38,21 @@ EXIT_CODES: Dict[Type[errors.TracebinError], int] = {
     errors.ServerError: 70,
 }
 DEFAULT_SERVER = "http://127.0.0.1:8765"
+DEFAULT_MAX_SIZE = "2G"
+LEAST_MAX_SIZE = 1 << 20
 # Below this a bundle is put together before a person has read a line of progress.
 PROGRESS_BYTES = 4 << 20
+
+
+def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    """Read a number of bytes, or of units of 1024, its square and its cube: K, M, G."""
+    match = re.fullmatch(r"(\d{1,12})([KMG]?)", value.strip().upper())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no size such as 500M or 2G")
+    size = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
+    if size < LEAST_MAX_SIZE:
+        raise click.BadParameter(f"{value!r} is too little: a recording needs 1M at least")
+    return size
 
 
 class Commands(click.Group):
@@ -133,6 +147,8 @@ def main() -> None:
     envvar="TRACEBIN_RUN_JIT",
     help="JIT parameters, as PyPy's own --jit takes them.",
 )
+@click.option("--max-size", callback=_size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
+              envvar="TRACEBIN_RUN_MAX_SIZE", help="Most room on disk to record into.")  # fmt: skip
 @click.option(
     "--upload",
     metavar="[=URL]",
@@ -173,6 +189,7 @@ def run(
         stages=options["stages"],
         keep_source=not options["no_source"],
         jit=options["jit"],
+        max_bytes=options["max_size"],
     )
     from tracebin.terminal.progress import progress_line
 

@@ -14,7 +14,7 @@ import queue
 import threading
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO, Optional, Tuple
 
 from tracebin.errors import BundleTooLarge, MalformedBundle
 
@@ -205,6 +205,30 @@ def write_zstd(source: Path, out: Path) -> None:
 
     with source.open("rb") as plain, out.open("wb") as packed:
         zstandard.ZstdCompressor().copy_stream(plain, packed)
+
+
+def checksum(path: Path) -> Tuple[int, int]:
+    """Give size and CRC of what a whole file holds, inflated as its name says.
+
+    Raises:
+        OSError: it can't be read, or breaks off.
+    """
+    size, crc = 0, 0
+    with _open_by_name(path) as stream:
+        try:
+            for piece in iter(lambda: stream.read(1 << 20), b""):
+                size, crc = size + len(piece), zlib.crc32(piece, crc)
+        except (EOFError, zlib.error, _zstd_error()) as fault:
+            raise OSError(f"it can't be read back: {fault}") from None
+    return size, crc
+
+
+def _open_by_name(path: Path) -> BinaryIO:
+    if path.suffix == ".zst":
+        import zstandard
+
+        return zstandard.open(path, "rb")  # type: ignore[no-any-return]
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def create_compressed(path: Path) -> BinaryIO:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
 
 from tracebin.bundle.codec import encode_line
-from tracebin.bundle.compression import create_compressed
+from tracebin.bundle.compression import checksum, create_compressed
 from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, Scalar
 from tracebin.bundle.writer import BundleWriter
 from tracebin.errors import BundleNotWritten
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.decoding import Decoder
-from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
+from tracebin.recorder.process_records import ProcessRecords, SampleRecords, dropped_problems, log_problems
 from tracebin.recorder.raw import Finish, Launch, RawRecording
 from tracebin.recorder.reading import Known, Reading
 from tracebin.recorder.stacks import Stacks
@@ -57,11 +58,40 @@ def assemble(
     part = out.with_name(f".part-{os.getpid()}-{out.name}")
     try:
         with create_compressed(part) as stream:
-            assembly.write(stream)
+            written = Checked(stream)
+            assembly.write(written)  # type: ignore[arg-type]
+        _verify(part, written, out)
         os.replace(part, out)
     except OSError as fault:
         _remove(part)
         raise BundleNotWritten(f"the bundle {out} can't be written: {fault.strerror or fault}") from None
+
+
+class Checked:
+    """What is written to ``stream``, counted and summed up."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._write = stream.write
+        self.checksum = (0, 0)
+
+    def write(self, data: bytes) -> int:
+        """Write."""
+        size, crc = self.checksum
+        self.checksum = size + len(data), zlib.crc32(data, crc)
+        return self._write(data)
+
+
+def _verify(part: Path, written: Checked, out: Path) -> None:
+    """Read what was written: the raw recording is removed on its account.
+
+    Raises:
+        BundleNotWritten: it is not what was meant.
+    """
+    with part.open("rb") as stream:
+        os.fsync(stream.fileno())
+    if checksum(part) != written.checksum:
+        _remove(part)
+        raise BundleNotWritten(f"the bundle {out} doesn't read back as it was written")
 
 
 def _remove(path: Path) -> None:
@@ -201,6 +231,10 @@ class Assembly:
             found.append(Problem("no-bytecode", text, self._functions.undecoded))
         for path in self._files.unreadable:
             found.append(Problem("no-source", "A source file can't be read.", 1, path))
+        found += dropped_problems(self._known.dropped)
+        for path in self._files.changed:
+            text = "A source file was written while the program ran: what is shown may not be what ran."
+            found.append(Problem("source-changed", text, 1, path))
         others = [pid for pid in self._raw.logs() if pid != known.pid]
         if others:
             text = "Child processes that ran PyPy code are not recorded."

@@ -13,6 +13,7 @@ import dis
 import importlib.util
 import marshal
 import os
+import zipimport
 from types import CodeType
 from typing import Iterator, List, Optional, Tuple
 
@@ -67,11 +68,31 @@ def _low(number: int) -> bytes:
 
 def _compiled(path: str, optimize: int) -> Optional[CodeType]:
     try:
-        with open(path, "rb") as stream:
-            source = stream.read()
+        source = _source(path)
+        if source is None:
+            return None
         return compile(source, path, "exec", dont_inherit=True, optimize=optimize)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # not there any more, or no Python: its functions have the bytecode that was traced
+
+
+def _source(path: str) -> Optional[bytes]:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except NotADirectoryError:
+        return read_in_archive(path)
+
+
+def read_in_archive(path: str) -> Optional[bytes]:
+    """Read a file of a zip file, which its path goes through as if that were a folder."""
+    archive = os.path.dirname(path)
+    while archive != os.path.dirname(archive) and not os.path.exists(archive):
+        archive = os.path.dirname(archive)
+    try:
+        return zipimport.zipimporter(archive).get_data(path)
+    except (zipimport.ZipImportError, OSError, ValueError):
+        return None
 
 
 def unmarshalled(data: bytes) -> Optional[CodeType]:

@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from tracebin.bundle.records import Scalar
-from tracebin.errors import PyPyNotFound
+from tracebin.errors import ProgramNotStarted, PyPyNotFound
 
 VARIABLE = "TRACEBIN_PYPY"
 NAMES = ("pypy3", "pypy")
@@ -99,6 +99,22 @@ def probe(path: str, environ: Mapping[str, str], *, seconds: float = PROBE_SECON
         ) from None
 
 
+def check_jit(path: str, parameters: str, environ: Mapping[str, str]) -> None:
+    """Have PyPy look at JIT parameters before the program is started with them.
+
+    Raises:
+        ProgramNotStarted: PyPy refuses them, or takes them for a question.
+    """
+    command = [path, "--jit", parameters, "-I", "-S", "-c", ""]
+    code, out, err = _run(command, path, environ, PROBE_SECONDS)
+    if code != 0:
+        said = err.decode("utf-8", "replace").strip().splitlines() or [f"it exited with status {code}"]
+        sentence = said[-1].rpartition("operror-value:")[2].strip()
+        raise ProgramNotStarted(f"PyPy refuses --jit {parameters}: {_short(sentence)}")
+    if out:
+        raise ProgramNotStarted(f"with --jit {parameters} PyPy prints its help and runs no program")
+
+
 def _first_usable(environ: Mapping[str, str], running: Optional[str]) -> Interpreter:
     refused: Optional[PyPyNotFound] = None
     for path in _candidates(environ, running):
@@ -155,9 +171,17 @@ def _checked(path: str, environ: Mapping[str, str]) -> Interpreter:
 
 
 def _ask(path: str, environ: Mapping[str, str], seconds: float) -> str:
+    code, out, err = _run([path, "-I", "-S", "-c", _PROBE], path, environ, seconds)
+    if code != 0:
+        raise PyPyNotFound(f"{path} did not say what it is: {_how_it_failed(code, err)}")
+    return out.decode("utf-8", "replace")
+
+
+def _run(
+    command: List[str], path: str, environ: Mapping[str, str], seconds: float
+) -> Tuple[int, bytes, bytes]:
     # Without PYPYLOG, or the probe would write over the log that names.
     env = {name: value for name, value in environ.items() if name != "PYPYLOG"}
-    command = [path, "-I", "-S", "-c", _PROBE]
     try:
         process = subprocess.Popen(
             command,
@@ -172,9 +196,7 @@ def _ask(path: str, environ: Mapping[str, str], seconds: float) -> str:
         raise PyPyNotFound(f"{path} can't be run: {reason}") from error
     with process:
         out, err = _answer(process, path, seconds)
-    if process.returncode != 0:
-        raise PyPyNotFound(f"{path} did not say what it is: {_how_it_failed(process.returncode, err)}")
-    return out.decode("utf-8", "replace")
+    return process.returncode, out, err
 
 
 def _answer(process: subprocess.Popen[bytes], path: str, seconds: float) -> Tuple[bytes, bytes]:

@@ -58,6 +58,7 @@ class Functions:
         """Take in code objects the agent handed over."""
         for code in codes:
             self.learn_name(code.file)
+            self._files.read(code.file)
             self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
 
     def learn_name(self, file: str) -> None:
@@ -94,6 +95,7 @@ class Functions:
         if self._decoder is None or file.startswith("<") or file in self._read:
             return
         self._read.add(file)
+        self._files.read(file)
         for name, line, qualname, handle in self._decoder.codes_of(self._files.full(file), self._optimize):
             known = KnownCode(name, file, line, qualname, b"", handle)
             self._known.setdefault(_key(name, file, line), []).append(known)

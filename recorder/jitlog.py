@@ -124,6 +124,10 @@ class JitLog:
         """Read the next lines of a log."""
         self._sections.feed(lines)
 
+    def skip(self) -> None:
+        """Go on behind a piece of the log that is gone."""
+        self._sections.skip()
+
     def end(self) -> None:
         """Settle what is still open: the log has no more lines."""
         self.cut_sections = self._sections.end()

@@ -12,14 +12,15 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable, Dict, List, Mapping, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 import tracebin
-from tracebin.bundle.compression import can_write_zstd, write_zstd
+from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
-from tracebin.recorder.find import Interpreter
-from tracebin.recorder.program import Finished, run_program
+from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, room
+from tracebin.recorder.find import Interpreter, check_jit
+from tracebin.recorder.program import Chore, Finished, run_program
 from tracebin.recorder.raw import Finish, Launch, RawRecording
 from tracebin.recorder.reader import Reader, has_second_core
 
@@ -58,6 +59,7 @@ class Request:
     stages: str = "optimised"
     keep_source: bool = True
     jit: Optional[str] = None
+    max_bytes: int = DEFAULT_BYTES
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Packing:
         part = self.first.with_name(f"{self.first.name}.zst")
         try:
             write_zstd(self.first, part)
+            if checksum(part) != checksum(self.first):
+                raise BundleNotWritten(f"the bundle {self._out} doesn't read back as it was written")
             os.replace(part, self._out)
             self.first.unlink()
         except OSError as fault:
@@ -128,21 +132,25 @@ def record(
         RecorderError: the bundle could not be made; the raw recording is kept and named.
     """
     check_out(request.out)
-    folder = Path(tempfile.mkdtemp(prefix="tracebin-"))
-    raw = RawRecording(folder)
+    if request.jit is not None:
+        check_jit(request.interpreter.path, request.jit, environ)
+    raw = _begin_raw(request, environ)
+    folder = raw.folder
+    limit = DiskLimit(folder, room(folder, request.max_bytes))
     packing = Packing(request.out)
-    raw.write_launch(_launch(request, environ))
     reader = Reader(request.interpreter.path, folder, packing.first, follows=has_second_core())
     try:
-        finished = _run(request, environ, raw)
+        finished = _run(request, environ, raw, limit)
     except BaseException:
         reader.give_up()
         shutil.rmtree(folder, ignore_errors=True)
         raise
     try:
+        _note_end(raw, finished, limit)
         reader.finish(progress)
         packing.finish()
     except RecorderError as fault:
+        reader.give_up()
         raise type(fault)(f"{fault}; {_kept(folder)}") from None
     except KeyboardInterrupt:
         reader.give_up()
@@ -151,29 +159,79 @@ def record(
     return Recorded(finished, request.out)
 
 
+def _begin_raw(request: Request, environ: Mapping[str, str]) -> RawRecording:
+    """Make the folder, and see that there is room, before the program runs."""
+    try:
+        raw = RawRecording(Path(tempfile.mkdtemp(prefix="tracebin-")))
+    except OSError as fault:
+        raise RecorderError(f"no folder can be made to record into: {fault.strerror or fault}") from None
+    try:
+        room(raw.folder, request.max_bytes)
+        raw.write_launch(_launch(request, environ))
+        raw.reserve_finish()
+        if request.target == "script" and request.keep_source:
+            raw.keep_script(Path(request.words[0]))
+    except OSError as fault:
+        shutil.rmtree(raw.folder, ignore_errors=True)
+        raise RecorderError(
+            f"{raw.folder.parent} can't be recorded into: {fault.strerror or fault}"
+        ) from None
+    except RecorderError:
+        shutil.rmtree(raw.folder, ignore_errors=True)
+        raise
+    return raw
+
+
 def _kept(folder: Path) -> str:
     return f"the raw recording is kept in {folder}: 'tracebin recover {folder}' makes the bundle"
 
 
-def _run(request: Request, environ: Mapping[str, str], raw: RawRecording) -> Finished:
+def _run(request: Request, environ: Mapping[str, str], raw: RawRecording, limit: DiskLimit) -> Finished:
     argv = [request.interpreter.path]
     if request.jit is not None:
         argv += ["--jit", request.jit]
     if request.target == "script" and request.words[0][:1] == "-" != request.words[0]:
         argv.append("--")  # a file's name, not an option of PyPy's
-    finished = run_program(argv + request.words, _child_environ(request, environ, raw.folder))
+    chore = Chore(limit.look, limit.every_ms)
+    return run_program(argv + request.words, _child_environ(request, environ, raw.folder), chore=chore)
+
+
+def _note_end(raw: RawRecording, finished: Finished, limit: DiskLimit) -> None:
     # The clock starts where the process does, not where the launcher did.
     launch = dataclasses.replace(
         raw.launch(), started=_iso(finished.started_utc), started_ns=finished.started_ns
     )
+    launch = dataclasses.replace(launch, problems=[*launch.problems, *_troubles(finished, limit)])
+    finish = _finish(finished)
+    try:
+        raw.write_launch(launch)
+        raw.write_finish(finish)
+    except OSError as fault:
+        _note_end_on_full_disk(raw, finish, fault)
+
+
+def _troubles(finished: Finished, limit: DiskLimit) -> Iterator[str]:
     unseen = [name for name in ("stdout", "stderr") if not getattr(finished, name).seen]
     if unseen:
         where = " and ".join(unseen)
-        text = f"What the program wrote to {where} was not kept: it went where it can't be read back."
-        launch = dataclasses.replace(launch, problems=[*launch.problems, text])
-    raw.write_launch(launch)
-    raw.write_finish(_finish(finished))
-    return finished
+        yield f"What the program wrote to {where} was not kept: it went where it can't be read back."
+    if limit.refused:
+        yield "The raw recording grew beyond --max-size: its file system gives no room back."
+    if limit.is_full():
+        yield "The disk of the raw recording was full: what came after that is missing."
+
+
+def _note_end_on_full_disk(raw: RawRecording, finish: Finish, fault: OSError) -> None:
+    """Keep how the program ended in the room that was reserved, without what it wrote."""
+    output = {
+        name: Stream("utf-8", "", "", s.total_bytes, s.total_bytes) for name, s in finish.output.items()
+    }
+    try:
+        raw.write_finish(dataclasses.replace(finish, output=output))
+    except OSError:
+        raise RecordingUnreadable(
+            f"{raw.folder} can't be recorded into any more: {fault.strerror or fault}"
+        ) from None
 
 
 def _launch(request: Request, environ: Mapping[str, str]) -> Launch:

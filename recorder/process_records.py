@@ -27,6 +27,8 @@ from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_o
 from tracebin.recorder.stacks import Stacks, TraceFinder
 from tracebin.recorder.threads import Threads
 
+_DROPPED_FROM = {"prof": "the samples", "log": "the JIT's log"}
+
 
 class TraceLine(NamedTuple):
     """A trace without its stages, and the stages as JSON text."""
@@ -193,6 +195,8 @@ class SampleRecords:
         samples = self._found.samples
         if "stopped_ns" not in self._notes.sampling:
             return stamps[: len(samples)]
+        if self._found.gap is not None:
+            return _around_gap(stamps, self._found.gap, len(samples))
 
         def fits(sample: int, stamp: int) -> bool:
             tick, pc = stamps[stamp]
@@ -235,6 +239,12 @@ class SampleRecords:
                 yield _sample_chunk(number, rows[first : first + CHUNK_ROWS])
 
 
+def _around_gap(stamps: List[Stamp], gap: int, samples: int) -> List[Stamp]:
+    """Give the stamps of the first ``gap`` samples and of the last ones: between them samples are gone."""
+    behind = samples - gap
+    return stamps[:gap] + (stamps[-behind:] if 0 < behind <= len(stamps) - gap else [])
+
+
 def _sample_chunk(thread: int, rows: List[Tuple[int, int, int]]) -> SampleChunk:
     times, stacks, memory = (list(column) for column in zip(*rows))
     return SampleChunk(thread, times[0], deltas(times), stacks, memory)
@@ -265,6 +275,15 @@ def log_problems(log: JitLog, notes: Notes, pid: int) -> Iterator[Problem]:
             where,
         )
     yield from _notes_problems(notes, where)
+
+
+def dropped_problems(dropped: Dict[str, int]) -> Iterator[Problem]:
+    """Say what was dropped so that the raw recording stayed within its room, in bytes."""
+    for ending, size in dropped.items():
+        text = (
+            f"More was recorded than there was room for: of {_DROPPED_FROM[ending]} the middle was dropped."
+        )
+        yield Problem("dropped", text, size, "bytes")
 
 
 def _notes_problems(notes: Notes, where: str) -> Iterator[Problem]:

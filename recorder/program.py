@@ -11,9 +11,10 @@ a redirected socket is a pipe; on a terminal the session is another one.
 from __future__ import annotations
 
 import signal
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Dict, List, Optional, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Union
 
 from tracebin.recorder.captured import Captured
 from tracebin.recorder.child import Command, DirectChild, Ended, Usage
@@ -48,7 +49,16 @@ class Finished:
     rusage: Usage
 
 
-def run_program(argv: List[str], env: Dict[str, str], *, keep_bytes: int = KEEP_BYTES) -> Finished:
+class Chore(NamedTuple):
+    """What is to be done now and then while the program runs."""
+
+    do: Callable[[], None]
+    every_ms: int
+
+
+def run_program(
+    argv: List[str], env: Dict[str, str], *, keep_bytes: int = KEEP_BYTES, chore: Optional[Chore] = None
+) -> Finished:
     """Run a program to its end, whatever end that is, and return how it went.
 
     Signals meant for the program don't end us; they are passed on.  When the program
@@ -58,7 +68,7 @@ def run_program(argv: List[str], env: Dict[str, str], *, keep_bytes: int = KEEP_
     """
     queue = SignalQueue()
     try:
-        return _Running(argv, env, keep_bytes, queue).finish()
+        return _Running(argv, env, keep_bytes, queue).finish(chore)
     finally:
         queue.close()
 
@@ -92,11 +102,11 @@ class _Running:
         terminal = self._streams.terminals[0][0]
         return SessionChild(Command(argv, env, terminal.slave, stdout, stderr), terminal, self._queue)
 
-    def finish(self) -> Finished:
+    def finish(self, chore: Optional[Chore]) -> Finished:
         """Serve the program until it has ended and all it wrote has gone on."""
         child = self._child
         try:
-            ended = self._serve(child)
+            ended = self._serve(child, chore)
             child.release()
             self._loop.drain(lambda: self._given_up)
         finally:
@@ -116,11 +126,16 @@ class _Running:
             rusage=ended.usage,
         )
 
-    def _serve(self, child: Union[DirectChild, SessionChild]) -> Ended:
+    def _serve(self, child: Union[DirectChild, SessionChild], chore: Optional[Chore]) -> Ended:
         if isinstance(child, SessionChild):
             child.attach(self._loop, self._on_changes)
+        due = time.monotonic()
         while self._ended is None:
-            self._loop.step(child.look_again_ms())
+            waits = [child.look_again_ms(), chore.every_ms if chore else None]
+            self._loop.step(min((wait for wait in waits if wait is not None), default=None))
+            if chore and time.monotonic() >= due:
+                chore.do()
+                due = time.monotonic() + chore.every_ms / 1000
         return self._ended
 
     def _on_signals(self) -> None:

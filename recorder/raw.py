@@ -2,7 +2,9 @@
 
 ============== =============================================================
 launch.json    what the launcher knew before the program started
-finish.json    what it knew after the end; missing if the launcher died
+finish.json    what it knew after the end; blank if the launcher died
+script         the program's file as it was at the start, if it is one
+drops.json     what was dropped of which file (disk.py)
 PID.notes      the agent's notes: marshal frames, each a tuple, first its kind
 PID.log        PYPYLOG
 PID.prof       samples
@@ -18,6 +20,8 @@ from __future__ import annotations
 import io
 import json
 import marshal
+import os
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -26,10 +30,14 @@ from tracebin.bundle.codec import from_json, to_json
 from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
 from tracebin.errors import MalformedBundle, RecordingUnreadable
 from tracebin.recorder.functions import KnownCode
+from tracebin.recorder.sources import MAX_SOURCE_BYTES
 from tracebin.recorder.threads import ThreadNote, ended, renamed
 
 # What marshal says to bytes that aren't its own, on CPython and PyPy: a size that is none may be any size.
 _NO_FRAME = (EOFError, ValueError, TypeError, MemoryError, OverflowError, SystemError)
+
+# What launch.json and finish.json are filled up to: a block of most disks, with room for long commands.
+_RESERVED_BYTES = 1 << 13
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,29 @@ class RawRecording:
         """Keep what is known after the end."""
         self._write("finish.json", finish)
 
+    def reserve_finish(self) -> None:
+        """Take the room now that the end needs, without what the program wrote, if the disk is full then."""
+        (self.folder / "finish.json").write_bytes(b" " * _RESERVED_BYTES)
+
+    def keep_script(self, path: Path) -> None:
+        """Keep the program's file as it is before it runs: it may rewrite or delete itself."""
+        if path.is_file() and path.stat().st_size <= MAX_SOURCE_BYTES:
+            shutil.copyfile(path, self.folder / "script")
+
+    def script(self) -> Optional[bytes]:
+        """Read the program's file as it was; None if it wasn't kept."""
+        try:
+            return (self.folder / "script").read_bytes()
+        except OSError:
+            return None
+
     def _write(self, name: str, record: Any) -> None:
-        (self.folder / name).write_text(json.dumps(to_json(record)), encoding="utf-8")
+        """Write over what is there: on a full disk what fits into its place still goes."""
+        data = json.dumps(to_json(record)).encode("utf-8").ljust(_RESERVED_BYTES)
+        file = os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(data)
+            stream.truncate()
 
     def launch(self) -> Launch:
         """Read what was known before the start.

@@ -76,7 +76,7 @@ class Reader:
 
     def give_up(self) -> None:
         """End it: there will be no bundle."""
-        if self._child is not None:
+        if self._child is not None and self._child.returncode is None:
             self._child.kill()
             self._child.communicate()
 

@@ -7,11 +7,13 @@ free it is done while the program runs, so that little is left when it ends.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder.decoding import Decoder
+from tracebin.recorder.disk import hole_of, read_around
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
@@ -24,7 +26,7 @@ KEPT_STAGES = {"optimised": ("optimised",), "all": ("traced", "optimised", "asse
 
 @dataclass(frozen=True)
 class Known:
-    """All that the recording of one process says."""
+    """All that the recording of one process says; ``dropped`` is bytes, by kind of file."""
 
     pid: int
     notes: Notes
@@ -33,6 +35,7 @@ class Known:
     files: Files
     samples: SampleFile
     stamps: List[Stamp]
+    dropped: Dict[str, int]
 
 
 class Reading:
@@ -93,6 +96,10 @@ def _optimize(about: Dict[str, Any]) -> int:
     return int(flags[3]) if len(flags) > 3 else 0
 
 
+def _seconds(started: str) -> float:
+    return datetime.fromisoformat(started.replace("Z", "+00:00")).timestamp()
+
+
 class _ProcessReading:
     """The reading of one process's files."""
 
@@ -103,8 +110,15 @@ class _ProcessReading:
         self._pid = notes.notes.pid
         about = notes.notes.about
         self.files = Files(
-            launch.cwd, str(about["stdlib"]), agent=str(about["agent"]), keep_text=launch.keep_source
+            launch.cwd,
+            str(about["stdlib"]),
+            agent=str(about["agent"]),
+            keep_text=launch.keep_source,
+            since_s=_seconds(launch.started),
         )
+        script = raw.script()
+        if script is not None:
+            self.files.take(launch.command[0], script)
         self.functions = Functions(
             self.files, decoder if decoder.is_of(about) else None, optimize=_optimize(about)
         )
@@ -114,6 +128,7 @@ class _ProcessReading:
         self._path: Path = raw.path(self._pid, "log")
         self._stream: Optional[BinaryIO] = None
         self._splitter = LineSplitter()
+        self._dropped: Dict[str, int] = {}
 
     def advance(self) -> bool:
         """Read the next block of the log, code objects first: the log only names them."""
@@ -123,8 +138,22 @@ class _ProcessReading:
         if not piece:
             return False
         self.functions.learn(self._notes.update())
-        self._log.feed(self._splitter.push(piece))
+        self._feed(piece)
         return True
+
+    def _feed(self, piece: bytes) -> None:
+        """Read a block of the log, if none of it was dropped before or while it was read."""
+        assert self._stream is not None
+        at = self._stream.tell() - len(piece)
+        hole = hole_of(self._path)
+        if hole is None or at >= hole.stop or at + len(piece) <= hole.start:
+            self._log.feed(self._splitter.push(piece))
+            return
+        self._log.feed(self._splitter.push(piece[: max(hole.start - at, 0)]))
+        self._log.skip()
+        self._splitter = LineSplitter()
+        self._stream.seek(hole.stop)
+        self._dropped["log"] = self._dropped.get("log", 0) + hole.stop - max(hole.start, at)
 
     def position(self) -> tuple[int, int]:
         """Give bytes of the log read, and there."""
@@ -138,6 +167,14 @@ class _ProcessReading:
         self._log.end()
         if self._stream is not None:
             self._stream.close()
-        samples = read_samples(self._raw.data(self._pid, "prof"))
+        samples = self._samples()
         stamps = read_stamps(self._raw.data(self._pid, "stamps"))
-        return Known(self._pid, self._notes.notes, self._log, self.functions, self.files, samples, stamps)
+        notes = self._notes.notes
+        return Known(self._pid, notes, self._log, self.functions, self.files, samples, stamps, self._dropped)
+
+    def _samples(self) -> SampleFile:
+        path = self._raw.path(self._pid, "prof")
+        hole = hole_of(path)
+        if hole is not None:
+            self._dropped["prof"] = hole.stop - hole.start
+        return read_samples(*read_around(path))

@@ -17,6 +17,8 @@ TIMED_VERSION = 7
 
 # A marker and a count: as memory, 257 KiB, which no PyPy gets along with.
 _NEXT_STACK = struct.pack("<Bq", STACK, 1)
+# So many samples one behind the other are no accident.
+_IN_A_ROW = 8
 _CODE_MARKER = bytes([CODE])
 _WORD = struct.Struct("<q")
 _TWO_WORDS = struct.Struct("<qq")
@@ -52,20 +54,32 @@ class SampleFile:
     names: Dict[int, CodeName] = field(default_factory=dict)
     is_ended: bool = False
     cut: Optional[str] = None
+    gap: Optional[int] = None
 
 
-def read_samples(data: bytes) -> SampleFile:
-    """Read a whole file; what stands before a break is kept."""
+def read_samples(data: bytes, behind: Optional[bytes] = None) -> SampleFile:
+    """Read a whole file; what stands before a break is kept.
+
+    ``behind`` is what comes after a piece of the file that is gone: what can be told
+    to be a row of samples is taken, and ``gap`` is the number of the first.
+    """
     found = SampleFile()
     if len(data) < 40:
         found.cut = "it ends before its header" if data else "it is empty"
         return found
     reader = _Reader(data, found)
+    _read_on(reader)
+    if behind is not None:
+        found.cut, found.gap = None, len(found.samples)
+        _read_on(_Reader(behind, found, reader.first_sample_in(behind), reader.has_memory))
+    return found
+
+
+def _read_on(reader: _Reader) -> None:
     try:
         reader.read()
     except (struct.error, _Broken, ValueError) as fault:
-        found.cut = f"byte {reader.at} of {len(data)}: {fault}"
-    return found
+        reader.found.cut = f"byte {reader.at} of {len(reader.data)}: {fault}"
 
 
 class _Broken(Exception):
@@ -73,15 +87,16 @@ class _Broken(Exception):
 
 
 class _Reader:
-    def __init__(self, data: bytes, found: SampleFile) -> None:
+    def __init__(self, data: bytes, found: SampleFile, at: int = 40, has_memory: bool = False) -> None:
         self.data = data
         self.found = found
-        self.at = 40
-        self._memory = False
+        self.at = at
+        self.has_memory = has_memory
 
-    def read(self) -> None:
+    def read(self, most: Optional[int] = None) -> None:
         size = len(self.data)
-        while self.at < size and not self.found.is_ended:
+        while self.at < size and not self.found.is_ended and most != 0:
+            most = None if most is None else most - 1
             marker = self.data[self.at]
             if marker == STACK:
                 self._stack(self.at + 1)
@@ -89,6 +104,19 @@ class _Reader:
                 self._code(self.at + 1)
             else:
                 self._rest(marker, self.at + 1)
+
+    def first_sample_in(self, data: bytes) -> int:
+        """Find where a row of samples of this file begins in another piece of it."""
+        at = data.find(_NEXT_STACK)
+        while at >= 0:
+            trial = _Reader(data, SampleFile(self.found.version), at, self.has_memory)
+            try:
+                trial.read(_IN_A_ROW)
+            except (struct.error, _Broken, ValueError):
+                at = data.find(_NEXT_STACK, at + 1)
+            else:
+                return at
+        return len(data)
 
     def _rest(self, marker: int, at: int) -> None:
         if marker == HEADER:
@@ -117,7 +145,7 @@ class _Reader:
         low, high, mode, size = self.data[at : at + 4]
         # Written as a 16-bit number in network order since version 4.
         self.found.version = low << 8 | high
-        self._memory = bool(mode & MEMORY_FLAG)
+        self.has_memory = bool(mode & MEMORY_FLAG)
         self._need(at + 4, size)
         self.at = at + 4 + size
 
@@ -133,7 +161,7 @@ class _Reader:
         memory, time = -1, None
         # Where it can't read how much there is, PyPy leaves the word out.
         timed = 8 * (self.found.version >= TIMED_VERSION)
-        if self._memory and not self._ends(end + timed):
+        if self.has_memory and not self._ends(end + timed):
             memory = _WORD.unpack_from(data, end)[0] * 1024
             end += 8
         if timed:

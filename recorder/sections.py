@@ -52,6 +52,7 @@ class SectionReader:
         self.last_tick = 0
         self.strays = 0
         self.crossed = 0
+        self._has_skipped = False
 
     def feed(self, lines: List[str]) -> None:
         """Read some lines."""
@@ -65,7 +66,7 @@ class SectionReader:
                     continue
             if top is not None:
                 top.lines.append(line)
-            elif line:
+            elif line and not self._has_skipped:
                 self.strays += 1
 
     def end(self) -> int:
@@ -76,9 +77,19 @@ class SectionReader:
             cut += 1
         return cut
 
+    def skip(self) -> None:
+        """Go on behind a piece of the log that is gone, which nobody knows what was open in.
+
+        What doesn't fit is normal until the next tracing begins.
+        """
+        self.end()
+        self._has_skipped = True
+
     def _mark(self, tick: int, opens: Optional[str], closes: Optional[str]) -> None:
         self.last_tick = tick
         if opens is not None:
+            if self._top is None and opens == "jit-tracing":
+                self._has_skipped = False
             self._top = Section(opens, tick, self._top)
             self._opened(self._top)
         elif self._top is not None and (self._top.name == closes or self._top.inside(closes or "")):
@@ -86,7 +97,7 @@ class SectionReader:
                 self.crossed += 1
                 self._close(tick, complete=False)
             self._close(tick, complete=True)
-        else:
+        elif not self._has_skipped:
             self.crossed += 1
 
     def _close(self, tick: int, *, complete: bool) -> None:

@@ -1,4 +1,4 @@
-"""Give every source file one number, and read it when the bundle is put together."""
+"""Give every source file one number, and read it as soon as it is named: the program may change it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tokenize
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.records import SourceFile
+from tracebin.recorder.file_codes import read_in_archive
 
 # A generated table of data may be any size; what nobody scrolls through is not kept.
 MAX_SOURCE_BYTES = 8 << 20
@@ -20,10 +21,19 @@ class Files:
 
     ``cwd`` is where the program started: relative names in code objects are
     relative to it.  ``stdlib`` is the interpreter's own library folder, ``agent`` the
-    folder of the recorder's part in the program.
+    folder of the recorder's part in the program.  ``changed`` is what was written after
+    ``since_s``, the program's start.
     """
 
-    def __init__(self, cwd: str, stdlib: str, *, agent: str = "", keep_text: bool = True) -> None:
+    def __init__(
+        self,
+        cwd: str,
+        stdlib: str,
+        *,
+        agent: str = "",
+        keep_text: bool = True,
+        since_s: float = float("inf"),
+    ) -> None:
         self._cwd = cwd
         self._agent = agent
         self._stdlib = stdlib
@@ -32,7 +42,19 @@ class Files:
         self._paths: List[str] = []
         self._texts: Dict[str, Optional[bytes]] = {}
         self._lines: Dict[str, List[str]] = {}
+        self._since_s = since_s
         self.unreadable: List[str] = []
+        self.changed: List[str] = []
+
+    def take(self, path: str, text: bytes) -> None:
+        """Take in a file that was read before."""
+        self._texts[self.full(path)] = text
+
+    def read(self, path: str) -> None:
+        """Read a file now, if it is one."""
+        full = self.full(path)
+        if self._origin(path, full) not in ("builtin", "generated"):
+            self._data(full)
 
     def number(self, path: str) -> int:
         """Give the number of ``path`` as a code object has it."""
@@ -76,7 +98,10 @@ class Files:
 
     def _data(self, full: str) -> Optional[bytes]:
         if full not in self._texts:
-            self._texts[full] = _read(full)
+            data, written_s = _read(full)
+            self._texts[full] = data
+            if written_s > self._since_s:
+                self.changed.append(full)
         return self._texts[full]
 
     def qualname(self, number: int, name: str, line: int) -> str:
@@ -94,15 +119,17 @@ class Files:
         return qualname_in(lines, name, line)
 
 
-def _read(full: str) -> Optional[bytes]:
+def _read(full: str) -> Tuple[Optional[bytes], float]:
+    """Read a file; give when it was written too."""
     try:
         with open(full, "rb") as stream:
+            stat = os.fstat(stream.fileno())
             # Asked for at most N bytes, PyPy makes room for N: 2 ms a file at 8 MiB.
-            if os.fstat(stream.fileno()).st_size > MAX_SOURCE_BYTES:
-                return None
-            return stream.read()
+            return (None if stat.st_size > MAX_SOURCE_BYTES else stream.read()), stat.st_mtime
+    except NotADirectoryError:
+        return read_in_archive(full), 0.0
     except (OSError, ValueError):
-        return None
+        return None, 0.0
 
 
 def _decode(data: bytes) -> Optional[str]:

@@ -147,10 +147,15 @@ def test_without_a_program_the_usage_is_told(twice: Any) -> None:
     assert b"SCRIPT" in done.stderr
 
 
-def test_jit_parameters_pypy_refuses_end_in_its_words_and_ours(twice: Any) -> None:
-    done = twice.tracebin("run", "--jit", "nonsense=3", "-c", "print(1)")
-    assert (done.returncode, done.stdout) == (65, b"")
-    assert "left no recording" in one_sentence(done.stderr)
+@pytest.mark.parametrize(
+    ("text", "why"), [("nonsense=3", "error in JIT parameters string"), ("help", "help")]
+)
+def test_jit_parameters_pypy_refuses_end_in_its_words_and_ours(twice: Any, text: str, why: str) -> None:
+    done = twice.tracebin("run", "--jit", text, "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (126, b"")
+    said = one_sentence(done.stderr)
+    assert f"--jit {text}" in said
+    assert why in said
 
 
 def one_sentence(stderr: bytes) -> str:
