@@ -75,7 +75,7 @@ test-python: $(ALL) $(D3) pypy ## pytest on CPython
 
 # PyPy closes a forgotten file when its collector comes by; CPython's run is the one that finds those.
 test-pypy: $(ALL) $(PYPY) ## what runs inside PyPy, on PyPy
-	PYTHONPATH=.typing $(PYPY_VENV)/bin/pytest -p no:cacheprovider -W ignore::ResourceWarning tests/bundle tests/recorder
+	PYTHONPATH=.typing $(PYPY_VENV)/bin/pytest -p no:cacheprovider -W ignore::ResourceWarning tests/bundle tests/recorder tests/test_marks.py
 
 test-browser: $(ALL) $(D3) pypy chromium ## the pages in a real browser
 	pytest tests/browser

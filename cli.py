@@ -149,6 +149,8 @@ def main() -> None:
 )
 @click.option("--max-size", callback=_size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
               envvar="TRACEBIN_RUN_MAX_SIZE", help="Most room on disk to record into.")  # fmt: skip
+@click.option("--start-paused", is_flag=True, envvar="TRACEBIN_RUN_START_PAUSED",
+              help="Take no samples and calls until the program says tracebin.resume().")  # fmt: skip
 @click.option(
     "--upload",
     metavar="[=URL]",
@@ -189,6 +191,7 @@ def run(
         stages=options["stages"],
         keep_source=not options["no_source"],
         jit=options["jit"],
+        starts_paused=options["start_paused"],
         max_bytes=options["max_size"],
     )
     from tracebin.terminal.progress import progress_line

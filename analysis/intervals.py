@@ -5,7 +5,7 @@ Owns nothing but the arithmetic: an interval is ``[start, end)`` in nanoseconds.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from heapq import merge
 from typing import Iterable, Iterator, List, Tuple
 
@@ -71,6 +71,11 @@ class Intervals:
                 index += 1
                 start, end, before = self._starts[index], self._ends[index], self._before[index]
             yield time < end, before + (time if time < end else end) - start
+
+    def touching(self, start: int, end: int) -> Iterator[Interval]:
+        """Yield, in order, the intervals that have a part in ``[start, end)``."""
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        return zip(self._starts[first:last], self._ends[first:last])
 
     def covered(self, start: int, end: int) -> int:
         """Add up what the intervals cover of ``[start, end)``."""

@@ -142,6 +142,22 @@ class GcSums:
 
 
 @dataclass(frozen=True)
+class MarkRow:
+    """All marks, or all spans, that the program gave one name.
+
+    ``total_ns`` is the time in such spans, added up over threads: one inside another of the
+    name counts with it.
+    """
+
+    name: str
+    kind: str
+    count: int
+    total_ns: int
+    longest_ns: int
+    first_ns: int
+
+
+@dataclass(frozen=True)
 class Overview:
     """A run on one page; the server adds its own id, upload time and size."""
 
@@ -176,6 +192,7 @@ class Findings:
     functions: List[FunctionRow]
     traces: List[TraceRow]
     aborts: List[AbortRow]
+    marks: List[MarkRow]
     problems: List[Problem]
 
     def overview(self, top: int = TOP_ROWS) -> Overview:

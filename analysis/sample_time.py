@@ -7,6 +7,7 @@ is kept is one sum per row of the stacks, so a run of any length fits.
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
@@ -25,10 +26,11 @@ DEFAULT_PERIOD_NS = 1_000_000
 
 @dataclass(frozen=True)
 class Busy:
-    """When a process was collecting, and when it was collecting or tracing."""
+    """When a process was collecting, when it was collecting or tracing, and when either or paused."""
 
     gc: Intervals
     gc_or_tracing: Intervals
+    unsampled: Intervals
 
 
 @dataclass
@@ -192,10 +194,11 @@ class Stretches:
 
 
 class ThreadClock:
-    """Give each sample of one thread the stretch of time it stands for."""
+    """Give each sample of one thread the stretch of time it stands for; none stands for a pause."""
 
-    def __init__(self, start_ns: int) -> None:
+    def __init__(self, start_ns: int, paused: Intervals) -> None:
         self._start_ns = start_ns
+        self._paused = paused
         self._last_ns: Optional[int] = None
 
     def stretches(self, chunk: SampleChunk) -> Stretches:
@@ -213,7 +216,12 @@ class ThreadClock:
         if min(chunk.time) < 0 or ends[0] < start:
             raise MalformedBundle("time runs back", where="samples")
         self._last_ns = ends[-1]
-        return Stretches([start, *ends[:-1]], ends, chunk.stack)
+        starts = [start, *ends[:-1]]
+        for _, resumed in self._paused.touching(start, ends[-1]):
+            first = bisect_left(ends, resumed)
+            if first < len(ends):
+                starts[first] = max(starts[first], resumed)
+        return Stretches(starts, ends, chunk.stack)
 
     def _first_start(self, time: int, deltas: Sequence[int]) -> int:
         """Say where the first sample's time starts.
@@ -236,10 +244,10 @@ class WallTime:
         self.samples = 0
 
     def add(self, stretches: Stretches, states: Iterable[int], busy: Busy) -> None:
-        """Give each state what lies in the run, in no earlier sample, and in no collection or tracing."""
+        """Give each state what lies in the run, in no earlier sample, no collection, tracing or pause."""
         self.samples += len(stretches.ends)
         edges = [self._clipped(time) for time in (*stretches.starts[:1], *stretches.ends)]
-        covered = [before for _, before in busy.gc_or_tracing.walk(edges)]
+        covered = [before for _, before in busy.unsampled.walk(edges)]
         for number, state in enumerate(states):
             busy_ns = covered[number + 1] - covered[number]
             self._by_state[state] += edges[number + 1] - edges[number] - busy_ns

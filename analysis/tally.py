@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Set
 
 from tracebin.analysis.aborts import GreenKey, Start, abort_key, abort_row, with_later
-from tracebin.analysis.intervals import IntervalsBuilder
+from tracebin.analysis.intervals import Intervals, IntervalsBuilder
+from tracebin.analysis.marks import MarkSums
 from tracebin.analysis.places import Places
 from tracebin.analysis.rows import (
     SHARE_STATES,
@@ -33,6 +34,7 @@ from tracebin.bundle.records import (
     CallChunk,
     Function,
     GcChunk,
+    Mark,
     Problem,
     Process,
     Run,
@@ -70,6 +72,7 @@ class Tally:
         self._collections = Collections()
         self._gc: Dict[int, IntervalsBuilder] = {}
         self._tracing: Dict[int, IntervalsBuilder] = {}
+        self._paused: Dict[int, Intervals] = {}
         self._busy: Dict[int, Busy] = {}
         self._main: Optional[Set[int]] = None
         self._stacks = StackTimes()
@@ -77,6 +80,7 @@ class Tally:
         self._wall: Optional[WallTime] = None
         self._samples = 0
         self._calls = 0
+        self._marks = MarkSums()
         self._problems: List[Problem] = []
 
     def add(self, key: str, record: Any) -> None:
@@ -106,6 +110,7 @@ class Tally:
             functions=self._function_rows(traces),
             traces=traces,
             aborts=with_later(self._aborts, self._abort_keys, self._starts),
+            marks=self._marks.rows(),
             problems=self._problems,
         )
 
@@ -170,6 +175,9 @@ class Tally:
     def _add_calls(self, chunk: CallChunk) -> None:
         self._calls += len(chunk.start)
 
+    def _add_mark(self, mark: Mark) -> None:
+        self._marks.add(mark)
+
     def _add_problem(self, problem: Problem) -> None:
         self._problems.append(problem)
 
@@ -185,15 +193,21 @@ class Tally:
 
     def _clock(self, thread: int, process: int) -> ThreadClock:
         if thread not in self._clocks:
-            self._clocks[thread] = ThreadClock(self._processes[process].start_ns)
+            self._clocks[thread] = ThreadClock(self._processes[process].start_ns, self._paused_of(process))
         return self._clocks[thread]
 
     def _busy_of(self, process: int) -> Busy:
         if process not in self._busy:
             gc = self._gc.get(process, IntervalsBuilder()).build()
             tracing = self._tracing.get(process, IntervalsBuilder()).build()
-            self._busy[process] = Busy(gc, gc | tracing)
+            self._busy[process] = Busy(gc, gc | tracing, gc | tracing | self._paused_of(process))
         return self._busy[process]
+
+    def _paused_of(self, process: int) -> Intervals:
+        if process not in self._paused:
+            known = process < len(self._processes)
+            self._paused[process] = Intervals(self._processes[process].paused if known else ())
+        return self._paused[process]
 
     def _main_process(self) -> int:
         """Pick the process that was started by the recorder: the first without a parent."""
@@ -321,5 +335,6 @@ _STEPS: Dict[str, Callable[[Tally, Any], None]] = {
     "stacks": Tally._add_stacks,
     "samples": Tally._add_samples,
     "calls": Tally._add_calls,
+    "marks": Tally._add_mark,
     "problems": Tally._add_problem,
 }

@@ -173,6 +173,10 @@ def _process(check: Checker, process: Process) -> None:
     if memory is not None:
         least = min(memory.allocated_bytes, memory.used_bytes)
         check.need(least >= 0, "a size below 0", ".code_memory")
+    until = process.start_ns
+    for index, (start, end) in enumerate(process.paused):
+        check.need(until <= start <= end, "a pause out of order", f".paused[{index}]")
+        until = end
 
 
 def _thread(check: Checker, thread: Thread) -> None:

@@ -114,12 +114,20 @@ class CodeMemory:
     used_bytes: int
 
 
+class Pause(NamedTuple):
+    """A stretch without samples and calls: the program asked for it."""
+
+    start_ns: int
+    end_ns: int
+
+
 @dataclass(frozen=True)
 class Process:
     """One process; ``summary`` holds the lines of PyPy's jit-summary.
 
     Keys of ``summary`` are PyPy's own labels in lower case with underscores,
-    such as ``abort_trace_too_long``; times end in ``_s``.
+    such as ``abort_trace_too_long``; times end in ``_s``.  The stretches of ``paused`` are in
+    order and don't overlap.
     """
 
     pid: int
@@ -130,6 +138,7 @@ class Process:
     exit: Optional[Exit]
     summary: Dict[str, Number] = field(default_factory=dict)
     code_memory: Optional[CodeMemory] = None
+    paused: List[Pause] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import contextlib
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
+from typing import BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.codec import encode_line
 from tracebin.bundle.compression import checksum, create_compressed
-from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, Scalar
+from tracebin.bundle.records import Exit, Mark, Options, Pause, Problem, Process, PyPy, Run, Scalar
 from tracebin.bundle.writer import BundleWriter
 from tracebin.errors import BundleNotWritten
 from tracebin.recorder.clock import Clock
@@ -134,9 +134,18 @@ class Assembly:
         )
         stacks = Stacks(self._function_of, records.finder(0), self._is_start_up)
         samples = SampleRecords(
-            0, known.samples, known.stamps, known.notes, self._clock, stacks, self.threads
+            0,
+            known.samples,
+            known.stamps,
+            known.notes,
+            self._clock,
+            stacks,
+            self.threads,
+            self._paused(),
         )
         samples.place(*self._sampled(), self._launch.started_ns)
+        for ident in known.notes.marks.idents():
+            self.threads.number(0, ident)
         writer = BundleWriter(out, self._run())
         writer.add("processes", self._process())
         for thread in self.threads.records():
@@ -145,17 +154,29 @@ class Assembly:
         for line in records.traces():
             text = encode_line(line.trace)
             writer.add_line("traces", text[: text.rindex(b"{}")] + line.stages.encode("ascii") + b"}")
-        for abort in records.aborts():
-            writer.add("aborts", abort)
-        for gc_chunk in records.gc_chunks():
-            writer.add("gc", gc_chunk)
-        for stack_chunk in stacks.chunks():
-            writer.add("stacks", stack_chunk)
-        for sample_chunk in samples.chunks():
-            writer.add("samples", sample_chunk)
+        rows: Dict[str, Iterable[object]] = {
+            "aborts": records.aborts(),
+            "gc": records.gc_chunks(),
+            "stacks": stacks.chunks(),
+            "samples": samples.chunks(),
+            "marks": self._marks(),
+        }
+        for key, found in rows.items():
+            for record in found:
+                writer.add(key, record)
         for problem in self._problems(stacks, samples):
             writer.add("problems", problem)
         writer.close()
+
+    def _marks(self) -> Iterator[Mark]:
+        return self._known.notes.marks.records(
+            self._launch.started_ns,
+            self._ended_ns(),
+            lambda ident, time_ns: self.threads.number(0, ident, time_ns),
+        )
+
+    def _paused(self) -> List[Pause]:
+        return self._known.notes.pauses.records(self._launch.started_ns, self._ended_ns())
 
     def _write_code(self, writer: BundleWriter) -> None:
         functions = self._functions.records()
@@ -215,6 +236,7 @@ class Assembly:
             exit=finish.exit if finish else None,
             summary=known.log.summary,
             code_memory=known.notes.code_memory,
+            paused=self._paused(),
         )
 
     def _problems(self, stacks: Stacks, samples: SampleRecords) -> List[Problem]:
@@ -225,6 +247,8 @@ class Assembly:
                 Problem("no-finish", "The launcher ended before the program: output and exit are not known.")
             )
         found += log_problems(known.log, known.notes, known.pid)
+        found += known.notes.marks.problems(f"process {known.pid}")
+        found += known.notes.pauses.problems(f"process {known.pid}")
         found += self._sample_problems(stacks, samples)
         if self._functions.undecoded:
             text = "Bytecode of another PyPy than the one at hand was left out."

@@ -40,6 +40,7 @@ CATEGORIES = (
 )
 ALL_STAGES = ("jit-log-noopt", "jit-log-rewritten")
 SITE = Path(__file__).resolve().parent / "site"
+PACKAGE = Path(tracebin.__file__).resolve().parent
 Progress = Callable[[int, int], None]
 
 
@@ -60,6 +61,7 @@ class Request:
     keep_source: bool = True
     jit: Optional[str] = None
     max_bytes: int = DEFAULT_BYTES
+    starts_paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,8 @@ def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
         "stages": request.stages,
         "source": request.keep_source,
     }
+    if request.starts_paused:
+        options["start_paused"] = True
     problems = []
     if "PYPYLOG" in environ:
         problems.append("PYPYLOG was set: PyPy's log went to tracebin instead.")
@@ -290,6 +294,8 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
         "environ": {name: environ.get(name) for name in ours},
         "hooks": True,
         "interval": request.interval_s,
+        "paused": request.starts_paused,
+        "package": str(PACKAGE),
     }
     return {**environ, **ours, "TRACEBIN_AGENT": marshal.dumps(settings, 2).hex()}
 

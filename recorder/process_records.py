@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from tracebin.bundle.records import (
     CHUNK_ROWS,
     Abort,
     GcChunk,
     MachineCode,
+    Pause,
     Phases,
     Problem,
     SampleChunk,
@@ -21,6 +22,7 @@ from tracebin.recorder.code_blocks import CodeBlock
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
+from tracebin.recorder.pauses import ActiveTime, Pauses
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
 from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
@@ -178,9 +180,11 @@ class SampleRecords:
         clock: Clock,
         stacks: Stacks,
         threads: Threads,
+        pauses: Iterable[Pause] = (),
     ) -> None:
         self._process = process
         self._found = found
+        self._pauses = Pauses(pauses)
         self._notes = notes
         self._clock = clock
         self._stacks = stacks
@@ -191,8 +195,10 @@ class SampleRecords:
         self.is_stamped = bool(self._stamps) or not found.samples
 
     def _own_stamps(self, stamps: List[Stamp]) -> List[Stamp]:
-        """Give the stamps of the first samples, one for each."""
+        """Give the stamps of the first samples, one for each; ticks of a pause leave stamps alone."""
         samples = self._found.samples
+        if self._pauses:
+            stamps = [stamp for stamp in stamps if self._clock.ns(stamp.tick) not in self._pauses]
         if "stopped_ns" not in self._notes.sampling:
             return stamps[: len(samples)]
         if self._found.gap is not None:
@@ -211,13 +217,15 @@ class SampleRecords:
         for sample, stamp in zip(self._found.samples, self._stamps):
             self._place(sample, self._clock.ns(stamp.tick), stamp.pc)
         rest = self._found.samples[stamped:]
+        start_ns, stop_ns = start_ns - origin_ns, stop_ns - origin_ns
         if stamped:
-            start_ns = max(start_ns, self._clock.ns(self._stamps[-1].tick) + origin_ns)
+            start_ns = max(start_ns, self._clock.ns(self._stamps[-1].tick))
+        active = ActiveTime(start_ns, stop_ns, self._pauses)
         if self._notes.sampling.get("timer_taken"):
             lasted_ns = ticks_of(rest) * float(self._notes.sampling["interval_s"]) * 1e9
-            stop_ns = min(stop_ns, start_ns + int(lasted_ns))
-        for sample, time in zip(rest, spread(rest, start_ns, stop_ns)):
-            self._place(sample, max(time - origin_ns, 0), None)
+            active = ActiveTime(start_ns, min(stop_ns, active.at(int(lasted_ns))), self._pauses)
+        for sample, time in zip(rest, spread(rest, active, origin_ns)):
+            self._place(sample, max(time, 0), None)
 
     def _place(self, sample: Sample, time_ns: int, pc: Optional[int]) -> None:
         row = self._stacks.add(sample.stack, time_ns, pc)

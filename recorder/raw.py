@@ -31,6 +31,8 @@ from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
 from tracebin.errors import MalformedBundle, RecordingUnreadable
 from tracebin.recorder.functions import KnownCode
 from tracebin.recorder.sources import MAX_SOURCE_BYTES
+from tracebin.recorder.marks import MarkNotes
+from tracebin.recorder.pauses import PauseNotes
 from tracebin.recorder.threads import ThreadNote, ended, renamed
 
 # What marshal says to bytes that aren't its own, on CPython and PyPy: a size that is none may be any size.
@@ -90,6 +92,8 @@ class Notes:
     faults: List[str] = field(default_factory=list)
     is_ended: bool = False
     was_closed: bool = False
+    marks: MarkNotes = field(default_factory=MarkNotes)
+    pauses: PauseNotes = field(default_factory=PauseNotes)
 
     def main_thread(self) -> ThreadNote:
         """Give the thread that the process began with."""
@@ -275,6 +279,11 @@ _TAKERS: Dict[str, Callable[..., None]] = {
     "thread end": _take_thread_end,
     "threads": _take_threads,
     "memory": _take_memory,
+    "marks": lambda notes, rows: notes.marks.take(rows),
+    "marks left out": lambda notes, count: notes.marks.leave_out(count),
+    "paused": lambda notes, time_ns: notes.pauses.paused(time_ns),
+    "resumed": lambda notes, time_ns: notes.pauses.resumed(time_ns),
+    "pauses left out": lambda notes, count: notes.pauses.leave_out(count),
     "fault": _take_fault,
     "end": _take_end,
 }

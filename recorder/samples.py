@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from tracebin.recorder.pauses import ActiveTime
+
 STACK, CODE, TRAILER, HEADER, START, META, NATIVE = 1, 2, 3, 5, 6, 7, 8
 MEMORY_FLAG = 0x01
 TIMED_VERSION = 7
@@ -205,17 +207,17 @@ def read_stamps(data: bytes) -> List[Stamp]:
     return [Stamp(tick, pc) for tick, pc in zip(words[0::2], words[1::2])]
 
 
-def spread(samples: List[Sample], start_ns: int, stop_ns: int) -> List[int]:
-    """Give each sample a time: its own, or its tick's place between start and stop.
+def spread(samples: List[Sample], active: ActiveTime, origin_ns: int = 0) -> List[int]:
+    """Give each sample a time: its own less ``origin_ns``, or its tick's place in the time that was sampled.
 
     Before version 7 a sample has no time, but the timer's period holds well.  One
     tick of the timer samples every thread once, so a thread seen again means the
     next tick.
     """
     ticks = _ticks(samples)
-    step = (stop_ns - start_ns) / (ticks[-1] + 1) if ticks else 0.0
+    step = active.length / (ticks[-1] + 1) if ticks else 0.0
     return [
-        sample.time_ns if sample.time_ns is not None else start_ns + int((tick + 1) * step)
+        sample.time_ns - origin_ns if sample.time_ns is not None else active.at(int((tick + 1) * step))
         for sample, tick in zip(samples, ticks)
     ]
 

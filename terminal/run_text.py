@@ -10,6 +10,7 @@ from tracebin.analysis.aborts import is_lost
 from tracebin.analysis.rows import (
     AbortRow,
     Findings,
+    MarkRow,
     TimeShare,
     TraceRow,
     hottest_functions,
@@ -21,6 +22,8 @@ from tracebin.terminal.wording import command, counted, duration, ending, percen
 HOT_TRACES = 3
 SHOWN_ROWS = 10
 SHOWN_ABORTS = 20
+SHOWN_MARKS = 20
+SHOWN_SPANS = 3
 BAR_CELLS = 40
 LABEL_WIDTH = 12
 # Together with what else stands on their line, these fit 80 columns most times.
@@ -65,6 +68,7 @@ def show(findings: Findings, console: Console) -> None:
     _functions(findings, page)
     _traces(findings, page)
     _aborts(findings, page)
+    _marks(findings, page)
     _problems(findings, page)
     page.print()
 
@@ -85,6 +89,10 @@ def _report(findings: Findings, page: Page) -> None:
     _labelled(page, "traces", Piece(_trace_counts(findings)))
     _labelled(page, "aborts", Piece(_abort_counts(findings)))
     _labelled(page, "gc", Piece(_collections(findings)))
+    if findings.marks:
+        _labelled(page, "marks", Piece(_mark_counts(findings)))
+    if any(process.paused for process in findings.processes):
+        _labelled(page, "paused", Piece(_pauses(findings)))
     hot = [row for row in hottest_traces(findings.traces, HOT_TRACES) if row.samples]
     if hot:
         page.table(HOT_COLUMNS, [_hot(row, findings) for row in hot])
@@ -130,6 +138,21 @@ def _collections(findings: Findings) -> str:
     if not total and not minor and not major:
         return "no collections"
     return f"{minor} minor, {major} major, {duration(total)}, the longest {duration(sums.longest_ns)}"
+
+
+def _mark_counts(findings: Findings) -> str:
+    spans = [row for row in findings.marks if row.kind == "span"]
+    words = [f"{_title(row.name)} {duration(row.total_ns)}" for row in spans[:SHOWN_SPANS]]
+    if len(spans) > SHOWN_SPANS:
+        words.append(f"{counted(len(spans) - SHOWN_SPANS, 'other name')} of spans")
+    marks = sum(row.count for row in findings.marks if row.kind == "mark")
+    return ", ".join([*words, *([counted(marks, "mark")] if marks else [])])
+
+
+def _pauses(findings: Findings) -> str:
+    pauses = [pause for process in findings.processes for pause in process.paused]
+    total = sum(pause.end_ns - pause.start_ns for pause in pauses)
+    return f"{counted(len(pauses), 'time')}, {duration(total)} without samples and calls"
 
 
 def _hot(row: TraceRow, findings: Findings) -> List[str]:
@@ -258,6 +281,29 @@ def _outcome(row: AbortRow, findings: Findings) -> str:
     if is_lost(row, findings.traces):
         return f"{cost} lost; compiled later as trace {row.later}"
     return f"{cost}; what was traced until then became trace {row.later}"
+
+
+def _marks(findings: Findings, page: Page) -> None:
+    if not findings.marks:
+        return
+    page.line()
+    page.line(Piece("Marks and spans of the program", "bold"))
+    columns = [
+        Column("time", right=True),
+        Column("longest", right=True),
+        Column("count", right=True),
+        Column("kind"),
+        Column("first at", right=True),
+        Column("name", flexible=True, style="bold"),
+    ]
+    page.table(columns, [_mark_cells(row) for row in findings.marks[:SHOWN_MARKS]])
+    if len(findings.marks) > SHOWN_MARKS:
+        page.line(Piece(f"  and {counted(len(findings.marks) - SHOWN_MARKS, 'other name')}"))
+
+
+def _mark_cells(row: MarkRow) -> List[str]:
+    times = [duration(row.total_ns), duration(row.longest_ns)] if row.kind == "span" else ["-", "-"]
+    return [*times, str(row.count), row.kind, duration(row.first_ns), visible(row.name)]
 
 
 def _problems(findings: Findings, page: Page) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tracebin.analysis.rows import SHARE_STATES
 from tracebin.analysis.tally import Tally
 from tracebin.bundle.codec import to_json
-from tracebin.bundle.records import STATES, Guard, Options, Problem, Process, StackChunk, Thread
+from tracebin.bundle.records import STATES, Guard, Options, Pause, Problem, Process, StackChunk, Thread
 from tracebin.errors import MalformedBundle
 
 
@@ -66,6 +67,28 @@ def test_the_first_sample_of_a_late_thread_stands_for_one_interval(make, two_fra
 def test_one_sample_alone_stands_for_no_more_than_its_run(make, two_frames):
     findings = make.findings(stacks=[two_frames], samples=[make.samples((400, 0))])
     assert nonzero(findings) == {"interpreted": 400, "unknown": 600}
+
+
+def test_no_sample_stands_for_a_pause(make, two_frames):
+    process = replace(make.process(), paused=[Pause(0, 50), Pause(150, 450), Pause(900, 1000)])
+    samples = make.samples((100, 0), (140, 0), (460, 0), (500, 2), (850, 2))
+    findings = make.findings(
+        processes=[process],
+        gc=[make.gc((0, 200, 100))],
+        stacks=[two_frames],
+        samples=[samples],
+        traces=[make.trace(start_ns=0, end_ns=0)],
+    )
+    # 10 ns before the second pause belong to the sample after it, as far as the whole run goes.
+    assert nonzero(findings) == {"interpreted": 50 + 40 + 20, "jitted": 390, "gc": 100, "unknown": 400}
+    assert findings.functions[0].total_ns == 50 + 40 + 10 + 390
+
+
+def test_a_pause_holds_for_its_own_process(make, two_frames):
+    processes = [make.process(), replace(make.process(11, parent=0), paused=[Pause(0, 1000)])]
+    samples = make.samples((500, 0), (1000, 0))
+    findings = make.findings(processes=processes, stacks=[two_frames], samples=[samples])
+    assert nonzero(findings) == {"interpreted": 1000}
 
 
 def test_collections_and_tracing_are_taken_exactly_and_gc_wins(make, two_frames):

@@ -122,7 +122,9 @@ def _whole() -> r.Bundle:
         run=_run(),
         processes=[
             r.Process(10, None, ["prog.py"], 0, 1000, r.Exit(0), {"tracing_s": 0.5, "loops": 3}),
-            r.Process(11, 0, ["child"], 5, None, stop, {}, r.CodeMemory(4096, 100)),
+            r.Process(
+                11, 0, ["child"], 5, None, stop, {}, r.CodeMemory(4096, 100), [r.Pause(6, 6), r.Pause(7, 90)]
+            ),
         ],
         threads=[r.Thread(0, 140, "MainThread"), r.Thread(1, 141)],
         files=[r.SourceFile("prog.py", "program", "prog", "prog", "def f():\n    pass\n", "ab"), *_files()],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,12 @@ class Twice:
 @pytest.fixture
 def twice(tmp_path: Path, pypy: str) -> Twice:
     return Twice(tmp_path, pypy)
+
+
+@pytest.fixture(scope="session")
+def twice_in(tmp_path_factory: pytest.TempPathFactory, pypy: str) -> Callable[[str], Twice]:
+    """Give a folder of a name to recordings that several tests share."""
+    return lambda name: Twice(tmp_path_factory.mktemp(name), pypy)
 
 
 @dataclass(frozen=True)

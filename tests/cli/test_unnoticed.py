@@ -16,6 +16,7 @@ facts = {
     "package": __package__, "cwd": os.getcwd(), "environ": dict(os.environ), "flags": list(sys.flags),
     "executable": sys.executable, "stdin": sys.stdin.read(), "modules": sorted(sys.modules),
     "importers": sorted(sys.path_importer_cache), "warnings": sys.warnoptions,
+    "finders": [getattr(finder, "__name__", type(finder).__name__) for finder in sys.meta_path],
     "hooks": [repr(sys.excepthook), repr(sys.displayhook), repr(sys.gettrace()), repr(sys.getprofile())],
     "above": getattr(sys._getframe().f_back, "f_lineno", None), "threads": threading.active_count(),
     "signals": [repr(__import__("signal").getsignal(number)) for number in range(1, 32)],
@@ -34,6 +35,7 @@ def differing(twice: Any, *words: str, **more: Any) -> dict[str, Any]:
     assert [(done.returncode, done.stderr) for done in runs] == [(0, b"")] * 2
     plain, recorded = (json.loads(done.stdout) for done in runs)
     recorded["modules"] = [name for name in recorded["modules"] if name not in OURS]
+    assert recorded["finders"].pop() == "TracebinFinder"
     return {name: (plain[name], recorded[name]) for name in plain if plain[name] != recorded[name]}
 
 

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import pytest
 
 from tracebin.recorder.clock import Clock
+from tracebin.recorder.pauses import ActiveTime, Pauses
 from tracebin.recorder.process_records import SampleRecords
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.samples import (
@@ -24,6 +25,7 @@ from tracebin.recorder.samples import (
     spread,
 )
 from tracebin.recorder.stacks import Stacks, TraceFinder
+from tracebin.recorder.threads import Threads
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PYPYS = {"pypy3.9-7.3.11": 6, "pypy3.11-7.3.19": 6, "pypy3.11-8.0.1": 7}
@@ -147,17 +149,17 @@ def sample(thread: int = 1, time: Any = None) -> Sample:
 
 
 def test_samples_without_times_are_spread_evenly() -> None:
-    assert spread([sample()] * 4, 1000, 1400) == [1100, 1200, 1300, 1400]
+    assert spread([sample()] * 4, ActiveTime(1000, 1400, Pauses())) == [1100, 1200, 1300, 1400]
 
 
 def test_samples_of_one_tick_have_one_time() -> None:
     threads = [sample(1), sample(2), sample(1), sample(1), sample(2)]
-    assert spread(threads, 0, 300) == [100, 100, 200, 300, 300]
+    assert spread(threads, ActiveTime(0, 300, Pauses())) == [100, 100, 200, 300, 300]
 
 
 def test_samples_with_times_keep_them() -> None:
-    assert spread([sample(time=70), sample(time=90)], 0, 1000) == [70, 90]
-    assert spread([], 0, 1000) == []
+    assert spread([sample(time=70), sample(time=90)], ActiveTime(0, 1000, Pauses()), 10) == [60, 80]
+    assert spread([], ActiveTime(0, 1000, Pauses())) == []
 
 
 @pytest.mark.parametrize(("taken", "times"), [(False, [500, 1000]), (True, [100, 200])])
@@ -171,9 +173,9 @@ def placed(found: SampleFile, stamps: list[Stamp], notes: Notes) -> list[int]:
     """Give the times of the samples of a run of 1000 ns, whose clock ticks once in 10 ns."""
     clock = Clock([(0, 0), (100, 1000)], 0, (100, 1000))
     stacks = Stacks(lambda _: 0, TraceFinder(), lambda _: False)
-    records = SampleRecords(0, found, stamps, notes, clock, stacks)
+    records = SampleRecords(0, found, stamps, notes, clock, stacks, Threads(0))
     records.place(0, 1000, 0)
-    (chunk,) = records.chunks(0)
+    (chunk,) = records.chunks()
     return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]
 
 

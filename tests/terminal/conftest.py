@@ -122,6 +122,7 @@ class Make:
             "functions": [Make.function()],
             "traces": [Make.trace()],
             "aborts": [Make.abort()],
+            "marks": [],
             "problems": [],
         }
         return rows.Findings(**{**values, **changes})

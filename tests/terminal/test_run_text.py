@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tracebin.bundle.records import Exit, Problem
+from tracebin.analysis.rows import MarkRow
+from tracebin.bundle.records import Exit, Pause, Problem, Process
 from tracebin.terminal.run_text import report, show
 
 ALLOWED = set("\n\x1b")
@@ -17,6 +18,7 @@ def hostile_findings(make, hostile):
         traces=[make.trace(title=hostile, path=hostile, kind=hostile)],
         aborts=[make.abort(reason=hostile, title=hostile, path=hostile, inlining=[hostile])],
         aborts_by_reason={hostile: 1},
+        marks=[MarkRow(hostile, kind, 2, 10, 8, 5) for kind in ("span", "mark")],
         problems=[Problem("cut", hostile, 2, hostile)],
     )
 
@@ -110,6 +112,42 @@ def test_what_is_not_known_is_not_nought(make, printed):
 def test_traces_without_samples_are_ordered_by_runs(make, printed):
     traces = [make.trace(samples=0, time_ns=0)]
     assert "Traces by runs (no sample fell into one)" in printed(show, make.findings(traces=traces))
+
+
+def test_spans_and_marks_are_in_the_report_and_by_name_in_the_page(make, printed):
+    spans = [MarkRow(f"part {n}", "span", n + 1, (9 - n) * 1_000_000, 2_000_000, 5_000) for n in range(5)]
+    findings = make.findings(marks=[*spans, MarkRow("loaded", "mark", 3, 0, 0, 7_000)])
+    text = printed(report, findings, width=120)
+    assert (
+        "  marks     part 0 9.00 ms, part 1 8.00 ms, part 2 7.00 ms, 2 other names of spans, 3 marks\n"
+        in text
+    )
+    assert "paused" not in text
+    lines = printed(show, findings, width=120).splitlines()
+    first = lines.index("Marks and spans of the program")
+    assert [line.split() for line in lines[first + 1 : first + 8]] == [
+        ["time", "longest", "count", "kind", "first", "at", "name"],
+        *(
+            [f"{9 - n}.00", "ms", "2.00", "ms", str(n + 1), "span", "5.00", "µs", "part", str(n)]
+            for n in range(5)
+        ),
+        ["-", "-", "3", "mark", "7.00", "µs", "loaded"],
+    ]
+
+
+def test_many_names_of_marks_are_cut_with_their_number(make, printed):
+    marks = [MarkRow(f"m{n}", "mark", 1, 0, 0, n) for n in range(25)]
+    text = printed(show, make.findings(marks=marks))
+    assert "m19" in text
+    assert "m20" not in text
+    assert "and 5 other names" in text
+
+
+def test_pauses_are_in_the_report(make, printed):
+    paused = [Pause(0, 1_000_000), Pause(2_000_000, 4_000_000)]
+    process = Process(1, None, ["prog.py"], 0, None, None, paused=paused)
+    text = printed(report, make.findings(processes=[process]))
+    assert "  paused    2 times, 3.00 ms without samples and calls\n" in text
 
 
 def test_many_aborts_are_cut_with_their_number(make, printed):

@@ -9,7 +9,10 @@ import sys
 
 from __pypy__ import debug_print, debug_start, debug_stop
 
+from .finder import TracebinFinder
+from .marks import Marks
 from .notes import Notes
+from .pausing import Pausing
 from .sampling import Sampling
 from .threads import Threads
 
@@ -32,6 +35,8 @@ class Agent:
         self.folder = folder
         self.notes = Notes(settings["folder"])
         self.sampling = Sampling(self.notes, settings["interval"])
+        self.pausing = Pausing(self.notes)
+        self.marks = Marks(self.notes, self.pausing)
         self.threads = Threads(self.notes)
         self.count_threads = _thread._count
         self.most_threads = 0
@@ -56,6 +61,10 @@ class Agent:
         self.watch_compiling()
         if self.sampling.interval_s:
             self.sampling.start()
+            self.pausing.parts.append(self.sampling)
+        if self.settings["paused"]:
+            self.pausing.pause()
+        sys.meta_path.append(TracebinFinder(self.marks, self.settings["package"]))
 
     def about(self) -> Dict[str, Any]:
         """Say what PyPy this is."""
@@ -110,6 +119,8 @@ class Agent:
         debug_stop("tracebin-fork")
         self.hide_log()
         self.sampling.leave_child()
+        self.marks.give_up()
+        self.pausing.give_up()
 
     def hide_log(self) -> None:
         """Leave PYPYLOG to the processes the program starts as the user had it."""
@@ -146,6 +157,7 @@ class Agent:
             self.notes.descriptors.mend()
             self.sync()
             self.sampling.flush()
+            self.marks.flush()
 
     def note_code(self, code: CodeType) -> None:
         """Hand over a code object; holding it keeps its id from being given to another."""
@@ -170,6 +182,8 @@ class Agent:
         pypyjit.set_compile_hook(None)
         self.notes.descriptors.mend()
         self.sampling.stop()
+        self.marks.stop()
+        self.pausing.stop()
         self.notes.add("threads", self.named_threads(), max(self.most_threads, self.count_threads()))
         self.notes.add("memory", pypyjit.get_stats_asmmemmgr())
         self.sync()

@@ -68,6 +68,28 @@ class Sampling:
         except OSError:
             pass  # another machine than x86-64, or memory that may not be run: samples are spread in time
 
+    def pause(self) -> None:
+        """Take no samples until :meth:`resume`; a timer of PyPy's own may tick on, and takes none either."""
+        try:
+            import _vmprof
+
+            if self.timer is not None:
+                self.timer.start(0)
+            _vmprof.stop_sampling()
+        except Exception as fault:
+            self.notes.fault("pause", fault)
+
+    def resume(self) -> None:
+        """Take samples again."""
+        try:
+            import _vmprof
+
+            _vmprof.start_sampling()
+            if self.timer is not None:
+                self.timer.start(self.interval_s)
+        except Exception as fault:
+            self.notes.fault("resume", fault)
+
     def flush(self) -> None:
         """Write out what is in memory."""
         if self.stamps is not None:

@@ -24,7 +24,7 @@ class Timer:
         self.id = int.from_bytes(b"".join(place[i] for i in range(8)), sys.byteorder)
 
     def start(self, seconds: float) -> None:
-        """Send the signal every ``seconds`` from now on."""
+        """Send the signal every ``seconds`` from now on; 0 sends none."""
         whole = int(seconds)
         nanoseconds = int((seconds - whole) * 1e9)
         period = _bytes(whole, 8) + _bytes(nanoseconds, 8)
