@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # As in tools/need.sh.
@@ -15,6 +17,18 @@ PYPY_NAMES = ("pypy3", "pypy")
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Set by pytest itself while a test runs.
 NOT_OURS = {"PYTEST_CURRENT_TEST"}
+# PyPy runs again what CPython has run, and takes longer for what is short: a tenth of the tries will do.
+TRIES = 1 if sys.implementation.name == "cpython" else 10
+
+# No deadline, since machines are of all speeds; the same examples in every run, so that none fails by chance.
+settings.register_profile(
+    "tracebin",
+    deadline=None,
+    derandomize=True,
+    max_examples=100 // TRIES,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("tracebin")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +47,12 @@ def golden(pytestconfig: pytest.Config) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def tries() -> Callable[[int], int]:
+    """Give how often to try what CPython tries a number of times: on PyPy a tenth of that."""
+    return lambda number: -(-number // TRIES)
 
 
 @pytest.fixture(scope="session")

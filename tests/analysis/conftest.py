@@ -5,13 +5,9 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tracebin.analysis.tally import Tally
 from tracebin.bundle import records as r
-
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("shared")
 
 
 class Make:

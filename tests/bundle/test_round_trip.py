@@ -66,10 +66,9 @@ def test_any_bundle_comes_back(strategies: ModuleType, written: Any, read: Any) 
 
 
 def law(strategy: Any, holds: Callable[[Any], bool]) -> None:
-    """Try ``holds`` on what the strategy gives; no deadline, since machines are of all speeds."""
-    from hypothesis import HealthCheck, given, settings
+    """Try ``holds`` on what the strategy gives."""
+    from hypothesis import given
 
-    @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], database=None)
     @given(strategy)
     def check(value: Any) -> None:
         assert holds(value)

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tracebin.recorder.clock import Clock
@@ -23,11 +23,6 @@ from tracebin.recorder.samples import read_samples, read_stamps
 from tracebin.recorder.sources import Files
 from tracebin.recorder.stacks import Stacks
 
-FEW = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 NAMES = st.sampled_from(
     [
         "jit-tracing",
@@ -124,13 +119,11 @@ def read_profile(data: bytes) -> None:
     assert rows + records.empty == len(found.samples)
 
 
-@FEW
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_as_a_log(data: bytes) -> None:
     read_log(data)
 
 
-@FEW
 @given(st.lists(LINES, max_size=40))
 def test_any_lines_are_read_as_a_log(lines: list[str]) -> None:
     read_log("\n".join(lines).encode("utf-8", "surrogateescape"))
@@ -158,26 +151,22 @@ def mutated(data: bytes, mutations: list[tuple[float, int, bytes]]) -> bytes:
     return data
 
 
-@FEW
 @given(MUTATIONS)
 def test_a_damaged_real_log_is_read(real_log: bytes, mutations: list[tuple[float, int, bytes]]) -> None:
     read_log(mutated(real_log, mutations))
 
 
-@FEW
 @given(st.floats(0, 1))
 def test_a_cut_real_log_is_read(real_log: bytes, part: float) -> None:
     read_log(real_log[: int(len(real_log) * part)])
 
 
-@FEW
 @given(st.binary(max_size=300), st.booleans())
 def test_any_bytes_are_read_as_a_profile(data: bytes, with_header: bool) -> None:
     header = bytes(40) + b"\x05\x00\x07\x01\x04pypy" if with_header else b""
     read_profile(header + data)
 
 
-@FEW
 @given(MUTATIONS, st.sampled_from(["pypy3.9-7.3.11", "pypy3.11-8.0.1"]))
 def test_a_damaged_real_profile_is_read(golden_data: Any, mutations: Any, name: str) -> None:
     data = golden_data(f"{name}/samples.prof.gz")
