@@ -36,6 +36,7 @@ class Entry:
 # A page of a run is in the navigation when it is in this list; its view takes ``run_id`` alone.
 NAVIGATION: Tuple[Entry, ...] = (
     Entry("overview", "pages.overview", "Overview"),
+    Entry("timeline", "pages.timeline", "Time line"),
     Entry("traces", "pages.traces", "Traces"),
     Entry("aborts", "pages.aborts", "Aborts"),
 )
@@ -69,6 +70,13 @@ def overview(run_id: str) -> str:
     """Show a run as a whole."""
     _need(run_id)
     return render_template("overview.html", page=Page("Overview", "overview", run_id))
+
+
+@pages.get("/runs/<run_id>/timeline")
+def timeline(run_id: str) -> str:
+    """Show the calls of a run over time."""
+    _need(run_id)
+    return render_template("timeline.html", page=Page("Time line", "timeline", run_id))
 
 
 @pages.get("/runs/<run_id>/traces")

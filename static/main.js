@@ -6,6 +6,7 @@ import { element, fill } from "./element.js";
 const PAGES = {
   runs: () => import("./runs.js"),
   overview: () => import("./overview.js"),
+  timeline: () => import("./timeline.js"),
   traces: () => import("./traces.js"),
   trace: () => import("./trace.js"),
   aborts: () => import("./aborts.js"),

@@ -80,7 +80,7 @@ export function rowColours(columns, look, lit) {
     let colour = look.row ?? look.functions[columns.what[i]] ?? look.dim;
     if (look.byState) colour = look.states[columns.state[i] < 0 ? unknown : columns.state[i]];
     if (lit !== null && !lit(columns, i)) colour = look.dim;
-    if (columns.what[i] === look.highlight) colour = mix(colour, look.ink, 0.68);
+    if (columns.what[i] === look.highlight) colour = mix(colour, look.ink, 0.76);
     if (columns.count[i] > 1) colour = mix(colour, look.paper, ink(columns.busy[i], columns.duration[i]));
     colours[i] = colour;
   }

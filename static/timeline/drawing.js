@@ -1,10 +1,8 @@
 // Drawing: at most once a frame, from what is at hand; what is missing is asked for and drawn when it comes.
 
 import { EVENT_KINDS } from "./filter.js";
-import { bandRows } from "./tracks.js";
+import { bandRows, RIBBON_PX } from "./tracks.js";
 
-// The ribbon's buckets in pixels: a share needs more than the one sample that falls into a single pixel.
-const RIBBON_PX = 5;
 // New windows are asked for no more often than this, so that a fast zoom doesn't ask for each that it passes.
 const ASK_MS = 90;
 const BAND_KINDS = { jit: ["tracing", "optimising", "backend"], gc: ["minor", "major step", "major"] };
@@ -19,7 +17,7 @@ export class Drawing {
   }
 
   schedule() {
-    if (this.page.stage) this.page.stage.pane.dataset.settled = "false";
+    if (this.page.chart) this.page.chart.dataset.settled = "false";
     if (this.asked) return;
     this.asked = true;
     requestAnimationFrame(() => this.draw());
@@ -136,10 +134,10 @@ export class Drawing {
     const settled = String(!busy && !this.asked);
     if (
       settled === "true" &&
-      this.page.stage.pane.dataset.settled !== "true" &&
+      this.page.chart.dataset.settled !== "true" &&
       this.page.state.colour === "state"
     )
       this.page.looks.showLegend();
-    this.page.stage.pane.dataset.settled = settled;
+    this.page.chart.dataset.settled = settled;
   }
 }

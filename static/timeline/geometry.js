@@ -3,6 +3,7 @@
 /** Height of one call, and of the line above a thread, in CSS pixels. */
 export const ROW = 16;
 export const HEADER = 22;
+const GAP = 6;
 // A view of 1 µs makes a call of 10 ns some ten pixels wide; no clock tells more.
 const LEAST_SPAN_NS = 1000;
 // How much of the view's span is kept ready on either side before a new window is asked for.
@@ -89,14 +90,14 @@ export function paintOrder(windows, [from, to]) {
  *
  * Returns {tops, height}.
  */
-export function layoutBlocks(blocks, gap = 10) {
+export function layoutBlocks(blocks) {
   const tops = [];
   let y = 0;
   for (const block of blocks) {
     tops.push(y);
-    y += blockHeight(block) + gap;
+    y += blockHeight(block) + GAP;
   }
-  return { tops, height: blocks.length > 0 ? y - gap : 0 };
+  return { tops, height: blocks.length > 0 ? y - GAP : 0 };
 }
 
 /** The height of one block with its header. */

@@ -1,9 +1,12 @@
 // Texts in boxes.  Pure.
 
-/** Cut a text in its middle to a number of characters; empty where not even three fit. */
+// What is left of a name that is cut to less tells nothing.
+const LEAST = 6;
+
+/** Cut a text in its middle to a number of characters; empty where too little of it would be left. */
 export function cutMiddle(text, room) {
   if (text.length <= room) return text;
-  if (room < 3) return "";
+  if (room < LEAST) return "";
   const head = Math.ceil((room - 1) / 2);
   return `${text.slice(0, head)}…${text.slice(text.length - (room - 1 - head))}`;
 }

@@ -94,6 +94,8 @@ export class Looks {
     } catch (fault) {
       if (!(fault instanceof FilterFault)) throw fault;
       this.page.tools.refuse(fault.message);
+      this.page.tools.tell("");
+      return;
     }
     this.countMatches();
   }

@@ -23,15 +23,20 @@ export function drawDepths(context, rows, gutter, palette) {
 export function drawLabels(context, boxes, { nameOf, palette }, { width }) {
   if (characterWidth === 0) characterWidth = context.measureText("mmmmmmmmmm").width / 10;
   context.textBaseline = "middle";
-  for (const { columns, row, x, top, width: wide } of boxes) {
-    const place = labelPlace(x, x + wide, width, 3 * characterWidth);
+  for (const { block, columns, row, x, top, width: wide } of boxes) {
+    if (block.kind === "line") continue;
+    const place = labelPlace(x, x + wide, width, characterWidth);
     if (place === null) continue;
     const text = cutMiddle(nameOf(columns.what[row]), Math.floor(place.room / characterWidth));
     if (text === "") continue;
-    context.fillStyle =
-      lightness(columns.colours[row]) > 0.5 ? palette.css["label-dark"] : palette.css["label-light"];
+    context.fillStyle = labelInk(columns.colours[row], palette);
     context.fillText(text, place.x, top + ROW / 2);
   }
+}
+
+function labelInk(colour, palette) {
+  if (colour === palette.dim) return palette.css["ink-faint"];
+  return lightness(colour) > 0.5 ? palette.css["label-dark"] : palette.css["label-light"];
 }
 
 let hatches = new Map();

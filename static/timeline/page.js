@@ -2,6 +2,7 @@
 
 import { element, fill } from "../element.js";
 import { card } from "./card.js";
+import { COLOUR_MODES } from "./colours.js";
 import { commandOf } from "./commands.js";
 import { crumbs } from "./crumbs.js";
 import { sumTotals, threadTitle, timelineData } from "./data.js";
@@ -30,6 +31,8 @@ const ZOOM_STEP = 1.6;
 const PAN_STEP = 0.2;
 const URL_MS = 200;
 const UNKNOWN = { id: -1, qualname: "not known", path: null, line: null, owner: null, group: "not known" };
+
+const nextMode = (mode) => COLOUR_MODES[(COLOUR_MODES.indexOf(mode) + 1) % COLOUR_MODES.length];
 
 /** The time line of one run. */
 export class TimelinePage {
@@ -87,7 +90,7 @@ export class TimelinePage {
     this.stage = stage(GUTTER);
     this.table = table({
       sort: (column) => this.sort(column),
-      choose: (id) => this.selection.selectFunction(id),
+      choose: (id) => this.selection.run(this.selection.selectFunction(id)),
     });
     this.panel = panel();
     this.card = card();
@@ -121,7 +124,7 @@ export class TimelinePage {
       this.place,
       element("h1", { class: "visually-hidden" }, "Time line"),
       this.tools.element,
-      this.crumbs.element,
+      element("div", { class: "way" }, this.crumbs.element, this.tools.filter),
       element("div", { class: "timeline" }, this.chart, this.panel.element),
       this.live,
       hint,
@@ -298,7 +301,7 @@ export class TimelinePage {
       ended: () => this.ended(),
       point: (place) => this.pointing.point(place),
       rest: (place) => this.pointing.rest(place).catch((fault) => this.pointing.refuse(fault)),
-      choose: (place) => this.selection.clickAt(place),
+      choose: (place) => this.selection.run(this.selection.clickAt(place)),
       dive: (place) => this.selection.diveAt(place),
       measure: (measured) => {
         this.measured = measured;
@@ -406,7 +409,7 @@ export class TimelinePage {
       viewLines: view(VIEWS[2]),
       viewSandwich: view(VIEWS[3]),
       viewTable: view(VIEWS[4]),
-      nextColour: () => this.setColour(nextOf(this.state.colour)),
+      nextColour: () => this.setColour(nextMode(this.state.colour)),
       bandsJit: () => this.toggle("bands", "jit"),
       bandsGc: () => this.toggle("bands", "gc"),
       help: () => this.help.showModal(),

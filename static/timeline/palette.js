@@ -5,8 +5,9 @@ import { EVENT_KINDS } from "./filter.js";
 import { mix } from "./raster.js";
 
 const HUES = 8;
-// Each hue in three strengths: twenty-four colours that differ in hue and lightness.
-const STRENGTHS = [1, 0.72, 0.48];
+// Each hue as it is, nearer to the paper and nearer to the ink: twenty-four colours that differ in hue and lightness.
+const PALER = 0.64;
+const DEEPER = 0.8;
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native", "unknown"];
 
 /** A CSS colour as a pixel. */
@@ -34,15 +35,20 @@ export function readPalette(place) {
   };
   const pixel = (name) => pixelOf(css(name));
   const paper = pixel("paper");
+  const ink = pixel("ink");
   const hues = Array.from({ length: HUES }, (_, i) => pixel(`call-${i + 1}`));
   const palette = {
     paper,
-    ink: pixel("ink"),
+    ink,
     dim: pixel("call-dim"),
     faint: pixel("call-faint"),
     low: pixel("ramp-low"),
     high: pixel("ramp-high"),
-    hues: Uint32Array.from(STRENGTHS.flatMap((part) => hues.map((hue) => mix(hue, paper, part)))),
+    hues: Uint32Array.from([
+      ...hues,
+      ...hues.map((hue) => mix(hue, paper, PALER)),
+      ...hues.map((hue) => mix(hue, ink, DEEPER)),
+    ]),
     states: Uint32Array.from(STATES, (state) => pixel(state === "unknown" ? "call-dim" : `state-${state}`)),
     events: Uint32Array.from(EVENT_KINDS, (kind) => pixel(`event-${kind.replace(" ", "-")}`)),
     css: Object.fromEntries(

@@ -20,7 +20,7 @@ const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...
 const action = (text, onclick, title = null) => element("button", { type: "button", onclick, title }, text);
 
 /** The facts of a call, with links and ways to go on; `sum` is its function's {calls, total, self}. */
-export function showCall(place, { call, each, sum, run, span, file }, actions) {
+export function showCall(place, { call, each, sum, run, span }, actions) {
   const share = span > 0 ? call.duration / span : 0;
   fill(
     place,
@@ -52,7 +52,6 @@ export function showCall(place, { call, each, sum, run, span, file }, actions) {
       action("Callers, callees", actions.sandwich, "key 4"),
       action("Only this function", actions.only, "puts it into the filter box"),
     ),
-    file,
   );
 }
 

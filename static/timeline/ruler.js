@@ -42,7 +42,8 @@ export function ruler(gutter, actions) {
           .tickPadding(3),
       );
       axis.attr("font-family", null).attr("font-size", null);
-      const [left, right] = chosen ? chosen.map((time) => scale((time - zero) / unit)) : [0, 0];
+      const inside = (time) => Math.min(width, Math.max(0, scale((time - zero) / unit)));
+      const [left, right] = chosen ? chosen.map(inside) : [0, 0];
       shade.attr("x", left).attr("width", Math.max(0, right - left));
     },
   };

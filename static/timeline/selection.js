@@ -44,7 +44,7 @@ export class Selection {
 
   // --- choosing ---------------------------------------------------------------------
 
-  clickAt(place) {
+  async clickAt(place) {
     const { page } = this;
     const row = page.stage.hit(place.x, place.y, page.range);
     page.measured = null;
@@ -228,7 +228,8 @@ export class Selection {
       return !page.state.hidden.has(track) && (!page.looks.matcher.events || page.looks.matcher.events(kind));
     };
     const at = this.event?.start ?? (forward ? from - 1 : to + 1);
-    for (const columns of page.data.events(page.thread?.process ?? 0).all()) {
+    const windows = page.data.events(page.thread?.process ?? 0).all();
+    for (const columns of windows.filter((each) => each.start <= at + 1 && each.end >= at - 1)) {
       const i = eventBeside(columns, at, forward, allowed);
       if (i >= 0) return this.selectEvent(eventOf(columns, i), true);
     }

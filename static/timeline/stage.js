@@ -11,6 +11,8 @@ import { paintRows } from "./raster.js";
 const MOST_PIXELS = 16_000;
 // How near to a call, in pixels, the pointer counts as on it.
 const REACH = 1.5;
+// What a scrollbar takes where none has been seen yet.
+const SCROLLBAR = 15;
 
 /**
  * Make the pane that blocks are drawn in.
@@ -44,11 +46,31 @@ export function stage(gutter) {
   let tops = [];
   let image = null;
   let pixels = null;
+  let seen = [];
   const size = { width: 0, height: 0, ratio: 1 };
+  // Both are kept, since to ask the pane for them in the middle of a frame makes the browser lay the page out.
+  let scrolled = 0;
+  let measured = false;
+  let scrollbar = 0;
+  new ResizeObserver(() => {
+    measured = false;
+  }).observe(pane);
+  pane.addEventListener(
+    "scroll",
+    () => {
+      scrolled = pane.scrollTop;
+    },
+    { passive: true },
+  );
 
   function measure() {
+    if (measured && size.ratio === Math.min(window.devicePixelRatio || 1, 3)) return;
+    measured = true;
     const ratio = Math.min(window.devicePixelRatio || 1, 3);
-    const width = Math.max(1, Math.min(pane.clientWidth - gutter, MOST_PIXELS / ratio));
+    // While the table stands in the pane's place, what is above it keeps the width it has with the pane.
+    const wide = pane.clientWidth || pane.parentElement.clientWidth - (scrollbar || SCROLLBAR);
+    if (pane.clientWidth > 0) scrollbar = pane.offsetWidth - pane.clientWidth;
+    const width = Math.max(1, Math.min(wide - gutter, MOST_PIXELS / ratio));
     const height = Math.max(1, Math.min(pane.clientHeight, MOST_PIXELS / ratio));
     if (width === size.width && height === size.height && ratio === size.ratio) return;
     Object.assign(size, { width, height, ratio });
@@ -65,6 +87,7 @@ export function stage(gutter) {
     tops = layout.tops;
     sizer.style.height = `${layout.height + ROW}px`;
     fill(sizer, blocks.map(header));
+    scrolled = pane.scrollTop;
   }
 
   function header(block, i) {
@@ -88,19 +111,21 @@ export function stage(gutter) {
   }
 
   /** The rows in sight: {block, part, depth, top}. */
-  function* rowsInSight() {
+  function findRows() {
+    seen = [];
     for (const [i, block] of blocks.entries()) {
-      if (block.folded || tops[i] - pane.scrollTop > size.height) continue;
+      if (block.folded || tops[i] - scrolled > size.height) continue;
       for (const part of block.parts) {
         for (let depth = part.first; depth < part.first + part.depths; depth += 1) {
-          const top = rowTop(block, tops[i], depth) - pane.scrollTop;
-          if (top + ROW > 0 && top < size.height) yield { block, part, depth, top };
+          const top = rowTop(block, tops[i], depth) - scrolled;
+          if (top + ROW > 0 && top < size.height) seen.push({ block, part, depth, top });
         }
       }
     }
+    return seen;
   }
 
-  const partsInSight = () => new Map([...rowsInSight()].map(({ block, part }) => [part, block]));
+  const partsInSight = () => new Set(findRows().map(({ part }) => part));
 
   function colouring(columns, block, paint) {
     const group = block.group ?? block.key;
@@ -123,7 +148,7 @@ export function stage(gutter) {
       paper: palette.paper,
     };
     const layersOf = new Map();
-    for (const { block, part, depth, top } of rowsInSight()) {
+    for (const { block, part, depth, top } of findRows()) {
       if (!layersOf.has(part)) {
         layersOf.set(
           part,
@@ -147,7 +172,7 @@ export function stage(gutter) {
     context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
     context.clearRect(0, 0, size.width + gutter, size.height);
     context.font = scene.font;
-    drawDepths(context, rowsInSight(), gutter, scene.palette);
+    drawDepths(context, seen, gutter, scene.palette);
     context.save();
     context.beginPath();
     context.rect(gutter, 0, size.width, size.height);
@@ -162,8 +187,10 @@ export function stage(gutter) {
   /** What is drawn, as boxes in pixels: those at least `least` wide. */
   function* boxesInSight(range, least = 0) {
     const perNs = size.width / (range[1] - range[0]);
-    for (const { block, part, depth, top } of rowsInSight()) {
-      const layers = part.store.layers(range);
+    const layersOf = new Map();
+    for (const { block, part, depth, top } of seen) {
+      if (!layersOf.has(part)) layersOf.set(part, part.store.layers(range));
+      const layers = layersOf.get(part);
       for (const [i, columns] of layers.entries()) {
         const finer = layers[i + 1];
         const [, end] = rowsOf(columns, depth - part.first + part.offset);
@@ -182,7 +209,7 @@ export function stage(gutter) {
   function placeOf({ key, depth }) {
     const i = blocks.findIndex((block) => block.key === key);
     if (i < 0 || blocks[i].folded) return null;
-    return { top: rowTop(blocks[i], tops[i], depth) - pane.scrollTop, height: ROW - 1 };
+    return { top: rowTop(blocks[i], tops[i], depth) - scrolled, height: ROW - 1 };
   }
 
   return {
@@ -204,12 +231,12 @@ export function stage(gutter) {
     /** Ask for what the rows in sight lack; true while something is under way. */
     ask(range) {
       let busy = false;
-      for (const part of partsInSight().keys()) busy = part.store.ask(range, size.width) || busy;
+      for (const part of partsInSight()) busy = part.store.ask(range, size.width) || busy;
       return busy;
     },
     /** The row under a point of the picture: {block, columns, row, …}, or null. */
     hit(x, y, range) {
-      const place = placeAt(y + pane.scrollTop, blocks, tops);
+      const place = placeAt(y + scrolled, blocks, tops);
       if (place === null || place.depth < 0) return null;
       const block = blocks[place.block];
       const part = block.parts.find(

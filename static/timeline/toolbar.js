@@ -27,7 +27,7 @@ const TRACK_NAMES = { ribbon: "VM state", jit: "JIT and aborts", gc: "GC", marks
  * Make the toolbar; `actions` are view(name), colour(name), gray(mode), band(name), track(name), thread(id),
  * filter(text), step(forward), leave(), help().
  *
- * Returns {element, field, show(state), tell(text), refuse(text or null)}.
+ * Returns {element, filter, field, show(state), tell(text), refuse(text or null), close()}; `filter` is the filter box.
  */
 export function toolbar(threads, actions) {
   const views = VIEWS.map((view) =>
@@ -56,7 +56,6 @@ export function toolbar(threads, actions) {
       bands,
     ),
     thread,
-    filter.element,
     element(
       "button",
       { type: "button", class: "help-button", title: "keys (?)", onclick: actions.help },
@@ -65,6 +64,7 @@ export function toolbar(threads, actions) {
   );
   return {
     element: bar,
+    filter: filter.element,
     field: filter.field,
     tell: filter.tell,
     refuse: filter.refuse,

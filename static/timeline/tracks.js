@@ -11,6 +11,8 @@ import { bucketAt, memoryPoints, paintStack } from "./ribbon.js";
 import { resize } from "./stage.js";
 
 const RIBBON = 44;
+// The least width of what the ribbon tells apart; a share needs more than the one sample that falls into a pixel.
+export const RIBBON_PX = 5;
 const TRACK = 14;
 const REACH_PX = 3;
 
@@ -45,7 +47,7 @@ export function ribbon(gutter, actions) {
       const pixels = new Uint32Array(image.data.buffer).fill(palette.paper);
       const scale = { from: view[0], perNs: canvas.width / (view[1] - view[0]) };
       for (const { answer } of layers)
-        paintStack(pixels, canvas.width, canvas.height, answer, scale, palette.states);
+        paintStack(pixels, canvas.width, canvas.height, answer, scale, palette.states, RIBBON_PX * ratio);
       context.putImageData(image, 0, 0);
       const top = Math.max(0, ...layers.map((each) => each.mostMemory));
       most.textContent = top > 0 ? format.bytes(top) : "";
@@ -62,12 +64,19 @@ function drawMemory(context, layers, { from, perNs }, top, palette, ratio) {
     .x(({ time }) => (time - from) * perNs)
     .y(({ bytes }) => y(bytes))
     .context(context);
+  // Where a finer window is at hand, the coarser one's points would be among its own.
+  const points = layers.flatMap(({ answer }, i) =>
+    memoryPoints(answer).filter(({ time }) =>
+      layers.slice(i + 1).every(({ start, end }) => time < start || time >= end),
+    ),
+  );
+  points.sort((one, other) => one.time - other.time);
   for (const [width, colour] of [
-    [4.5, palette.css.paper],
+    [4, palette.css.paper],
     [1.5, palette.css.memory],
   ]) {
     context.beginPath();
-    path(memoryPoints(layers.at(-1).answer));
+    path(points);
     context.lineWidth = width * ratio;
     context.lineJoin = "round";
     context.strokeStyle = colour;

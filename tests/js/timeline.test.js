@@ -369,7 +369,7 @@ test("ticks count from a round time where the view is far in", () => {
 test("labels are cut in the middle and stay in sight", () => {
   assert.equal(cutMiddle("hot_loop_of_prog", 9), "hot_…prog");
   assert.equal(cutMiddle("hot", 9), "hot");
-  assert.equal(cutMiddle("hot_loop", 2), "");
+  assert.equal(cutMiddle("hot_loop", 5), "");
   assert.deepEqual(labelPlace(-50, 100, 300), { x: 4, room: 92 });
   assert.equal(labelPlace(290, 400, 300), null);
 });
