@@ -24,10 +24,12 @@ PYPY := $(PYPY_VENV)/.installed
 QUIETLY := --quiet --quiet --disable-pip-version-check
 
 export PYTHON
+# Modules that are compiled anew in each process would take most of the tests' time.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Longest first: two jobs at a time then end at about the same moment.
-CHECKS := test-python test-pypy test-browser test-packaging types lint imports test-js format-check
+CHECKS := test-python test-browser test-pypy test-packaging types lint imports test-js format-check
 
 # Everything but the parts that have a target of their own.
 PYTHON_TESTS := tests --ignore=tests/browser --ignore=tests/packaging
@@ -38,8 +40,9 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(ALL) $(D3) ## the package with all extras in .venv, and d3 in place
-test: install ## everything the tests need, then every check
-	@tools/need.sh pypy pypy-venv chromium
+# Debian's packages and Node.js one after the other, since apt and pip hold locks; the rest two at a time.
+test: | $(VENV)/bin/python ## everything the tests need, and every check
+	@tools/need.sh pypy pypy-venv chromium node
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(CHECKS)
 
 demo: $(SERVER) $(D3) pypy ## record an example and show it (BROWSER=none, PORT=8000)
@@ -74,7 +77,7 @@ test-python: $(ALL) $(D3) pypy ## pytest on CPython
 	pytest $(PYTHON_TESTS)
 
 # PyPy closes a forgotten file when its collector comes by; CPython's run is the one that finds those.
-test-pypy: $(ALL) $(PYPY) ## what runs inside PyPy, on PyPy
+test-pypy: $(PYPY) | .typing/tracebin ## what runs inside PyPy, on PyPy
 	PYTHONPATH=.typing $(PYPY_VENV)/bin/pytest -p no:cacheprovider -W ignore::ResourceWarning tests/bundle tests/recorder tests/test_marks.py
 
 test-browser: $(ALL) $(D3) pypy chromium ## the pages in a real browser
@@ -95,9 +98,10 @@ $(VENV)/bin/python:
 	@tools/need.sh venv
 	$(PYTHON) -m venv $(VENV)
 
-# pip is asked once; the second stamp says that the first is held too.
+# pip is asked once; the second stamp says that the first is held too.  It compiles nothing: most modules
+# are never imported.
 $(ALL): setup.cfg pyproject.toml | $(VENV)/bin/python .typing/tracebin
-	python -m pip install $(QUIETLY) --editable '.[$(EXTRAS)]'
+	python -m pip install $(QUIETLY) --no-compile --editable '.[$(EXTRAS)]'
 	@touch $(SERVER) $@
 
 $(SERVER): setup.cfg pyproject.toml | $(VENV)/bin/python
@@ -123,5 +127,5 @@ $(D3): $(NODE) $(wildcard tools/vendor_d3.* static/vendor/d3-entry.js)
 $(PYPY): tools/pypy-tests.txt
 	@tools/need.sh pypy pypy-venv
 	"$$(tools/need.sh --print-pypy)" -m venv --clear $(PYPY_VENV)
-	$(PYPY_VENV)/bin/python -m pip install $(QUIETLY) -r $<
+	$(PYPY_VENV)/bin/python -m pip install $(QUIETLY) --no-compile -r $<
 	@touch $@

@@ -22,6 +22,7 @@ from tracebin.recorder.raw import Notes
 from tracebin.recorder.samples import read_samples, read_stamps
 from tracebin.recorder.sources import Files
 from tracebin.recorder.stacks import Stacks
+from tracebin.recorder.threads import Threads
 
 NAMES = st.sampled_from(
     [
@@ -113,7 +114,8 @@ def read_profile(data: bytes) -> None:
     clock = Clock([], 0, (0, 0))
     finder = ProcessRecords(0, log, clock, functions, "").finder(0)
     stamps = read_stamps(data)
-    records = SampleRecords(0, found, stamps, Notes(1), clock, Stacks(lambda _: 0, finder, lambda _: False))
+    stacks = Stacks(lambda _: 0, finder, lambda _: False)
+    records = SampleRecords(0, found, stamps, Notes(1), clock, stacks, Threads(0))
     records.place(0, 1_000_000, 0)
     rows = sum(len(chunk.stack) for chunk in records.chunks(0))
     assert rows + records.empty == len(found.samples)

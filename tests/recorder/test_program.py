@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import signal
@@ -110,7 +111,7 @@ def test_a_slow_reader_holds_the_program_back(launched: Any, python: Command, fi
         "import os, select\n"
         "os.set_blocking(1, False)\n"
         "sent = 0\n"
-        "while select.select([], [1], [], 1)[1]: sent += os.write(1, b'x' * 4096)\n"
+        "while select.select([], [1], [], 0.2)[1]: sent += os.write(1, b'x' * 4096)\n"
         f"open({str(fifo)!r}, 'w').write(str(sent))"
     )
     process = launched.start(*python(code), stdout=-1)
@@ -321,11 +322,19 @@ def test_a_second_interrupt_does_not_end_us_either(launched: Any, python: Comman
 
 
 def test_an_alarm_set_by_whoever_started_us_reaches_the_program(launched: Any, python: Command) -> None:
-    process = launched.start(*python(TRAPS), stdout=-1, preexec_fn=lambda: signal.alarm(4) and None)
-    process.stdout.readline()
-    assert process.stdout.readline() == b"SIGALRM\n"
+    # One that rings before the program is up ends it, as it must: a slow machine is given a later one.
+    for seconds in (1, 4, 16, 64):
+        process = launched.start(
+            *python(TRAPS),
+            stdout=-1,
+            preexec_fn=functools.partial(signal.setitimer, signal.ITIMER_REAL, seconds),
+        )
+        process.stdout.readline()
+        if told := process.stdout.readline():
+            break
+    assert told == b"SIGALRM\n"
     process.terminate()
-    process.communicate(timeout=60)
+    assert process.communicate(timeout=60)[0] == b"SIGTERM\n"
 
 
 def test_a_stopped_program_can_be_continued(launched: Any, python: Command) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 Command = Callable[[str], list[str]]
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Screen:
