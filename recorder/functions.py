@@ -6,6 +6,7 @@ its source file, or was handed over by the agent (code that never was in a file)
 
 from __future__ import annotations
 
+import os
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from tracebin.bundle.records import Bytecode, Function
@@ -30,40 +31,75 @@ class KnownCode(NamedTuple):
     handle: Handle = None
 
 
-class Functions:
-    """The functions of a bundle, numbered as they are met.
+class FunctionTable:
+    """The functions of a bundle, numbered as any of its processes meets them."""
 
-    ``decoder`` is of the interpreter that ran the program, or None where that isn't to be
-    had; ``optimize`` is the level it ran with.
+    def __init__(self) -> None:
+        self.ids: Dict[Tuple[Key, int, str], int] = {}
+        self.rows: List[Tuple[Functions, str, str, int, Optional[KnownCode]]] = []
+
+    def records(self) -> List[Function]:
+        """Give the functions as the bundle holds them."""
+        return [row[0].record(number, *row[1:]) for number, row in enumerate(self.rows)]
+
+
+class Functions:
+    """The functions that processes of one interpreter meet, which started in one folder.
+
+    ``decoder`` is of that interpreter, or None where it isn't to be had: then ``interpreter``
+    names it, as its bytecode is another.  ``optimize`` is the level it ran with, ``cwd`` where it
+    started if that is another place than the program's.
     """
 
-    def __init__(self, files: Files, decoder: Optional[Decoder], *, optimize: int = 0) -> None:
+    def __init__(
+        self,
+        files: Files,
+        decoder: Optional[Decoder],
+        *,
+        optimize: int = 0,
+        cwd: Optional[str] = None,
+        table: Optional[FunctionTable] = None,
+        interpreter: str = "",
+    ) -> None:
         self._files = files
         self._decoder = decoder
         self._optimize = optimize
+        self._cwd = cwd
+        self._interpreter = interpreter
+        self.table = table or FunctionTable()
         self._known: Dict[Key, List[KnownCode]] = {}
         self._read: Set[str] = set()
         self._names: Dict[str, str] = {}
-        self._ids: Dict[Tuple[Key, int], int] = {}
-        self._rows: List[Tuple[str, str, int, Optional[KnownCode]]] = []
         self._opcodes: Dict[int, Dict[int, str]] = {}
         self._handles: Dict[int, Handle] = {}
         self._traced: Dict[int, Dict[int, Bytecode]] = {}
         self.undecoded = 0
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.table.rows)
+
+    def _placed(self, file: str) -> str:
+        """Give where a file lies: two processes may have two names for it."""
+        if not file or file.startswith("<"):
+            return file
+        return self._files.full(file if self._cwd is None else os.path.join(self._cwd, file))
 
     def learn(self, codes: List[KnownCode]) -> None:
         """Take in code objects the agent handed over."""
-        for code in codes:
+        for noted in codes:
+            code = noted._replace(file=self._placed(noted.file))
             self.learn_name(code.file)
             self._files.read(code.file)
             self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
 
     def learn_name(self, file: str) -> None:
         """Take in a file's name as it is: the log has it without commas."""
-        self._names[_as_logged(file)] = file
+        placed = self._placed(file)
+        self._names[_as_logged(placed)] = placed
+
+    def records(self) -> List[Function]:
+        """Give all functions of the table as the bundle holds them."""
+        return self.table.records()
 
     def at(self, place: Place) -> int:
         """Give the function a merge point lies in.
@@ -71,12 +107,13 @@ class Functions:
         Functions that share name, file and first line (two lambdas in one line)
         are told apart by whether they have that opcode at that offset.
         """
-        key = _key(place.name, place.file, place.first_line)
+        file = self._placed(place.file)
+        key = _key(place.name, file, place.first_line)
         if key not in self._known:
-            self._read_file(self._names.get(place.file, place.file))
+            self._read_file(self._names.get(file, file))
         variants = self._known.get(key, [])
         number = self._variant(variants, place) if len(variants) > 1 else 0
-        found = self._id(key, number, variants[number] if variants else None, place.file)
+        found = self._id(key, number, variants[number] if variants else None, file)
         if not variants:
             row = Bytecode(place.offset, place.opcode, None, place.line)
             self._traced.setdefault(found, {})[place.offset] = row
@@ -102,23 +139,24 @@ class Functions:
 
     def named(self, name: str, file: str, line: int) -> int:
         """Give the function the samples name; the first of several that are alike."""
+        file = self._placed(file)
         key = _key(name, file, line)
         variants = self._known.get(key)
         return self._id(key, 0, variants[0] if variants else None, file)
 
     def is_in(self, function: int, folder: str) -> bool:
         """Say whether a function's code is in a file below ``folder``."""
-        return bool(folder) and _as_logged(self._rows[function][1]).startswith(_as_logged(folder + "/"))
+        return bool(folder) and _as_logged(self.table.rows[function][2]).startswith(_as_logged(folder + "/"))
 
     def is_in_start_up(self, function: int) -> bool:
         """Say whether a function is PyPy's own start-up code, below every program's stack."""
-        return self._rows[function][1] == START_UP_FILE
+        return self.table.rows[function][2] == START_UP_FILE
 
     def _id(self, key: Key, number: int, code: Optional[KnownCode], file: str) -> int:
-        known = self._ids.get((key, number))
+        known = self.table.ids.get((key, number, self._interpreter))
         if known is None:
-            known = self._ids[key, number] = len(self._rows)
-            self._rows.append((key[0], code.file if code else file, key[2], code))
+            known = self.table.ids[key, number, self._interpreter] = len(self.table.rows)
+            self.table.rows.append((self, key[0], code.file if code else file, key[2], code))
             if code is not None and self._decoder is not None:
                 self._prepare(self._decoder, code)
         return known
@@ -147,11 +185,8 @@ class Functions:
             self._handles[id(known)] = self._decoder.take(known.marshalled)
         return self._handles[id(known)]
 
-    def records(self) -> List[Function]:
-        """Give the functions as the bundle holds them."""
-        return [self._record(number, *row) for number, row in enumerate(self._rows)]
-
-    def _record(self, number: int, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
+    def record(self, number: int, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
+        """Give function ``number`` as the bundle holds it."""
         # While the program still runs, the log may name a function before its code object is here.
         code = code or next(iter(self._known.get(_key(name, file, line), [])), None)
         bytecode = self._bytecode(code) if code else None

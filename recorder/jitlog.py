@@ -128,6 +128,10 @@ class JitLog:
         """Go on behind a piece of the log that is gone."""
         self._sections.skip()
 
+    def guard_at(self, address: int) -> Optional[Guard]:
+        """Give the guard whose descr lies at ``address``."""
+        return self._guards.get(address)
+
     def end(self) -> None:
         """Settle what is still open: the log has no more lines."""
         self.cut_sections = self._sections.end()
@@ -365,7 +369,7 @@ class JitLog:
     def _on_counts(self, section: Section) -> None:
         self.has_counts = section.complete
         queues = CountQueues(self.traces)
-        for line in section.lines:
+        for line in reversed(section.lines):
             queues.take(line)
 
     def _on_summary(self, section: Section) -> None:

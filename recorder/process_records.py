@@ -9,10 +9,10 @@ from tracebin.bundle.records import (
     CHUNK_ROWS,
     Abort,
     GcChunk,
+    Guard,
     MachineCode,
     Pause,
     Phases,
-    Problem,
     SampleChunk,
     Trace,
 )
@@ -29,8 +29,6 @@ from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_o
 from tracebin.recorder.stacks import Stacks, TraceFinder
 from tracebin.recorder.threads import Threads
 
-_DROPPED_FROM = {"prof": "the samples", "log": "the JIT's log"}
-
 
 class TraceLine(NamedTuple):
     """A trace without its stages, and the stages as JSON text."""
@@ -40,14 +38,49 @@ class TraceLine(NamedTuple):
 
 
 class ProcessRecords:
-    """The records of process number ``process``, whose times ``clock`` knows."""
+    """The records of process number ``process``, whose times ``clock`` knows.
 
-    def __init__(self, process: int, log: JitLog, clock: Clock, functions: Functions, agent: str) -> None:
+    Its first trace has number ``first_trace``.  ``parent`` are those of the process it was forked
+    from at ``forked_ns``, with all traces compiled by then.
+    """
+
+    def __init__(
+        self,
+        process: int,
+        first_trace: int,
+        log: JitLog,
+        clock: Clock,
+        functions: Functions,
+        agent: str,
+        parent: Optional[ProcessRecords] = None,
+        forked_ns: int = 0,
+    ) -> None:
         self._process = process
+        self._first_trace = first_trace
         self._log = log
         self._clock = clock
         self._functions = functions
         self._agent = agent
+        self._parent = parent
+        self._forked_ns = forked_ns
+
+    def _guard(self, draft: TraceDraft) -> Optional[Guard]:
+        """Give the guard a bridge starts from, by the number its trace has in the bundle."""
+        if draft.parent is not None:
+            return Guard(draft.parent.trace + self._first_trace, draft.parent.op)
+        if self._parent is None or draft.header.guard is None:
+            return None
+        return self._parent.guard_before(draft.header.guard, self._forked_ns)
+
+    def guard_before(self, address: int, time_ns: int) -> Optional[Guard]:
+        """Give the guard that lay at ``address`` when a child was forked."""
+        guard = self._log.guard_at(address)
+        if guard is not None:
+            is_older = self._clock.ns(self._log.traces[guard.trace].stop) <= time_ns
+            return Guard(guard.trace + self._first_trace, guard.op) if is_older else None
+        if self._parent is None:
+            return None
+        return self._parent.guard_before(address, min(time_ns, self._forked_ns))
 
     def traces(self) -> Iterator[TraceLine]:
         """Yield every trace in the order it was compiled."""
@@ -70,7 +103,7 @@ class ProcessRecords:
             start_ns=start,
             end_ns=ns(draft.stop),
             phases=self._phases(draft, start),
-            parent=draft.parent,
+            parent=self._guard(draft),
             runs=draft.runs,
             labels=draft.labels,
             asm=_machine_code(draft.block, self._log.backend),
@@ -126,17 +159,23 @@ class ProcessRecords:
             after=[row.after for row in rows],
         )
 
-    def finder(self, first_trace: int) -> TraceFinder:
-        """Give the index of machine code; the first trace has number ``first_trace``."""
+    def finder(self) -> TraceFinder:
+        """Give the index of machine code, also of what was compiled before the fork."""
         finder = TraceFinder()
-        for number, draft in enumerate(self._log.traces, first_trace):
-            if draft.block is not None:
+        self._find_in(finder, None)
+        return finder
+
+    def _find_in(self, finder: TraceFinder, until_ns: Optional[int]) -> None:
+        if self._parent is not None:
+            forked_ns = self._forked_ns if until_ns is None else min(until_ns, self._forked_ns)
+            self._parent._find_in(finder, forked_ns)
+        for number, draft in enumerate(self._log.traces, self._first_trace):
+            since_ns = self._clock.ns(draft.stop)
+            if draft.block is not None and (until_ns is None or since_ns <= until_ns):
                 block = draft.block
-                since_ns = self._clock.ns(draft.stop)
                 finder.add(block.address, len(block.code), since_ns, number, draft.at.function)
         for block in self._log.helpers:
             finder.add(block.address, len(block.code), 0, -1)
-        return finder
 
 
 def deltas(times: List[int]) -> List[int]:
@@ -191,6 +230,7 @@ class SampleRecords:
         self._threads = threads
         self._by_thread: Dict[int, List[Tuple[int, int, int]]] = {}
         self.empty = 0
+        self.is_of_all_threads = "threads" in notes.sampling
         self._stamps = self._own_stamps(stamps) if clock.is_known else []
         self.is_stamped = bool(self._stamps) or not found.samples
 
@@ -256,66 +296,3 @@ def _around_gap(stamps: List[Stamp], gap: int, samples: int) -> List[Stamp]:
 def _sample_chunk(thread: int, rows: List[Tuple[int, int, int]]) -> SampleChunk:
     times, stacks, memory = (list(column) for column in zip(*rows))
     return SampleChunk(thread, times[0], deltas(times), stacks, memory)
-
-
-def log_problems(log: JitLog, notes: Notes, pid: int) -> Iterator[Problem]:
-    """Say what one process's log and notes lack, or hold beyond our understanding."""
-    where = f"process {pid}"
-    for text, count in log.problems.items():
-        yield Problem(
-            "not-understood", f"The JIT's log has something this tracebin can't read: {text}.", count, where
-        )
-    for name, count in log.unknown.items():
-        yield Problem(
-            "unknown-section",
-            f"The JIT's log has sections named {name}, which this tracebin doesn't know.",
-            count,
-            where,
-        )
-    if log.cut_sections:
-        yield Problem("log-cut", "The JIT's log ends in the middle of a section.", log.cut_sections, where)
-    # Without a trace PyPy writes no counts, however well the program ended.
-    if log.traces and not log.has_counts:
-        yield Problem(
-            "no-counts",
-            "The program didn't end in the usual way, so PyPy wrote no run counts: they are not known.",
-            1,
-            where,
-        )
-    yield from _notes_problems(notes, where)
-
-
-def dropped_problems(dropped: Dict[str, int]) -> Iterator[Problem]:
-    """Say what was dropped so that the raw recording stayed within its room, in bytes."""
-    for ending, size in dropped.items():
-        text = (
-            f"More was recorded than there was room for: of {_DROPPED_FROM[ending]} the middle was dropped."
-        )
-        yield Problem("dropped", text, size, "bytes")
-
-
-def _notes_problems(notes: Notes, where: str) -> Iterator[Problem]:
-    if not notes.is_ended:
-        yield Problem(
-            "no-end", "The program didn't end in the usual way: the last samples may be missing.", 1, where
-        )
-    if notes.was_closed:
-        yield Problem(
-            "files-closed",
-            "The program closed the recorder's files: what came before they were open again is missing.",
-            1,
-            where,
-        )
-    if notes.forks:
-        yield Problem(
-            "children", "Child processes that the program forked are not recorded.", notes.forks, where
-        )
-    if notes.sampling.get("timer_taken"):
-        yield Problem(
-            "timer-taken",
-            "The program took the sampler's signal, SIGPROF: there are no samples from then on.",
-            1,
-            where,
-        )
-    for fault in notes.faults:
-        yield Problem("agent-fault", f"The recorder's part in the program failed: {fault}.", 1, where)

@@ -5,12 +5,16 @@ launch.json    what the launcher knew before the program started
 finish.json    what it knew after the end; blank if the launcher died
 script         the program's file as it was at the start, if it is one
 drops.json     what was dropped of which file (disk.py)
-PID.notes      the agent's notes: marshal frames, each a tuple, first its kind
-PID.log        PYPYLOG
-PID.prof       samples
-PID.stamps     for each sample ticks of the log's clock and the program counter, two
-               words; missing where the agent can't have them
+STEM.notes     the agent's notes: marshal frames, each a tuple, first its kind
+STEM.log       PYPYLOG
+STEM.prof      samples
+STEM.stamps    for each tick of a sampler's timer the log's ticks, the program counter
+               and the thread, three words; missing where the agent can't have them
+processes      a byte for each process that asked to be recorded
 ============== =============================================================
+
+There is one stem for each process: the program's own is its pid, that of one it forked as
+well, unless that has been taken, and of one that was started it ends in the pid.
 
 The agent (site/tracebin_agent) writes notes alone, so the two change together.
 """
@@ -24,17 +28,19 @@ import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from tracebin.bundle.codec import from_json, to_json
 from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
 from tracebin.errors import MalformedBundle, RecordingUnreadable
 from tracebin.recorder.functions import KnownCode
-from tracebin.recorder.sources import MAX_SOURCE_BYTES
 from tracebin.recorder.marks import MarkNotes
 from tracebin.recorder.pauses import PauseNotes
+from tracebin.recorder.sources import MAX_SOURCE_BYTES
 from tracebin.recorder.threads import ThreadNote, ended, renamed
 
+# The agent asks with the same number (site/tracebin_agent/agent.py).
+MOST_PROCESSES = 256
 # What marshal says to bytes that aren't its own, on CPython and PyPy: a size that is none may be any size.
 _NO_FRAME = (EOFError, ValueError, TypeError, MemoryError, OverflowError, SystemError)
 
@@ -63,7 +69,10 @@ class Launch:
 
 @dataclass(frozen=True)
 class Finish:
-    """What the launcher knew after the program's end."""
+    """What the launcher knew after the program's end.
+
+    ``left_out`` are the stems of processes that went on for longer than was waited for.
+    """
 
     pid: int
     ended_ns: int
@@ -71,6 +80,21 @@ class Finish:
     output: Dict[str, Stream]
     cpu_ns: Optional[int] = None
     max_rss_bytes: Optional[int] = None
+    left_out: List[str] = field(default_factory=list)
+
+
+class Wait(NamedTuple):
+    """How a child of a process ended, as ``os.waitpid`` told that one."""
+
+    pid: int
+    status: int
+    time_ns: int
+
+    def exit(self) -> Exit:
+        """Give what the status says."""
+        if os.WIFSIGNALED(self.status):
+            return Exit(None, os.WTERMSIG(self.status))
+        return Exit(os.WEXITSTATUS(self.status), None)
 
 
 @dataclass
@@ -80,7 +104,7 @@ class Notes:
     ``was_closed`` if the program closed the recorder's files, and they were opened again.
     """
 
-    pid: int
+    stem: str
     about: Dict[str, Any] = field(default_factory=dict)
     codes: List[KnownCode] = field(default_factory=list)
     sampling: Dict[str, Any] = field(default_factory=dict)
@@ -88,12 +112,27 @@ class Notes:
     names_at_end: Dict[int, str] = field(default_factory=dict)
     other_threads: int = 0
     forks: int = 0
+    unrecorded: int = 0
+    stopped_ns: Optional[int] = None
+    exec_ns: Optional[int] = None
+    waits: List[Wait] = field(default_factory=list)
     code_memory: Optional[CodeMemory] = None
     faults: List[str] = field(default_factory=list)
     is_ended: bool = False
     was_closed: bool = False
     marks: MarkNotes = field(default_factory=MarkNotes)
     pauses: PauseNotes = field(default_factory=PauseNotes)
+
+    @property
+    def pid(self) -> int:
+        """Give the process's number in the system."""
+        return int(self.about.get("pid", 0))
+
+    @property
+    def parent(self) -> Optional[str]:
+        """Give the stem of the process that started this one; None for the program itself."""
+        parent = self.about.get("parent")
+        return None if parent is None else str(parent)
 
     def main_thread(self) -> ThreadNote:
         """Give the thread that the process began with."""
@@ -163,28 +202,31 @@ class RawRecording:
         except (OSError, ValueError, MalformedBundle):
             return None
 
-    def pids(self) -> List[int]:
-        """List the processes that left notes, the program's own first."""
-        return sorted(int(path.stem) for path in self.folder.glob("*.notes") if path.stem.isdigit())
+    def stems(self) -> List[str]:
+        """List the processes that left notes."""
+        return sorted(path.stem for path in self.folder.glob("*.notes"))
 
-    def logs(self) -> List[int]:
-        """List the processes that left a log."""
-        return sorted(int(path.stem) for path in self.folder.glob("*.log") if path.stem.isdigit())
+    def refused(self) -> int:
+        """Count the processes that asked to be recorded when there were too many."""
+        try:
+            return max((self.folder / "processes").stat().st_size - MOST_PROCESSES, 0)
+        except OSError:
+            return 0
 
-    def path(self, pid: int, extension: str) -> Path:
+    def path(self, stem: str, extension: str) -> Path:
         """Give the path of one process's file."""
-        return self.folder / f"{pid}.{extension}"
+        return self.folder / f"{stem}.{extension}"
 
-    def data(self, pid: int, extension: str) -> bytes:
+    def data(self, stem: str, extension: str) -> bytes:
         """Read one process's file; empty if there is none."""
         try:
-            return self.path(pid, extension).read_bytes()
+            return self.path(stem, extension).read_bytes()
         except OSError:
             return b""
 
-    def notes(self, pid: int) -> Notes:
+    def notes(self, stem: str) -> Notes:
         """Read the agent's notes of one process, as far as they go."""
-        reader = NotesReader(pid, self.path(pid, "notes"))
+        reader = NotesReader(stem, self.path(stem, "notes"))
         reader.update()
         return reader.notes
 
@@ -192,8 +234,8 @@ class RawRecording:
 class NotesReader:
     """Read the notes of one process as they grow."""
 
-    def __init__(self, pid: int, path: Path) -> None:
-        self.notes = Notes(pid)
+    def __init__(self, stem: str, path: Path) -> None:
+        self.notes = Notes(stem)
         self._path = path
         self._read_bytes = 0
 
@@ -267,7 +309,17 @@ def _take_fault(notes: Notes, text: str) -> None:
 def _take_end(notes: Notes, facts: Dict[str, Any]) -> None:
     notes.forks = int(facts.get("forks", 0))
     notes.was_closed = bool(facts.get("closed"))
+    notes.unrecorded = int(facts.get("unrecorded", 0))
+    notes.stopped_ns = facts.get("stopped_ns")
     notes.is_ended = True
+
+
+def _take_wait(notes: Notes, pid: int, status: int, time_ns: int) -> None:
+    notes.waits.append(Wait(int(pid), int(status), int(time_ns)))
+
+
+def _take_exec(notes: Notes, time_ns: Optional[int]) -> None:
+    notes.exec_ns = time_ns
 
 
 _TAKERS: Dict[str, Callable[..., None]] = {
@@ -286,4 +338,6 @@ _TAKERS: Dict[str, Callable[..., None]] = {
     "pauses left out": lambda notes, count: notes.pauses.leave_out(count),
     "fault": _take_fault,
     "end": _take_end,
+    "waited": _take_wait,
+    "exec": _take_exec,
 }

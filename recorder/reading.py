@@ -6,15 +6,16 @@ free it is done while the program runs, so that little is left when it ends.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, List, Optional
+from typing import Any, BinaryIO, Callable, Dict, List, Optional, Tuple
 
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder.decoding import Decoder
 from tracebin.recorder.disk import hole_of, read_around
-from tracebin.recorder.functions import Functions
+from tracebin.recorder.functions import Functions, FunctionTable
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
 from tracebin.recorder.samples import SampleFile, Stamp, read_samples, read_stamps
@@ -28,14 +29,40 @@ KEPT_STAGES = {"optimised": ("optimised",), "all": ("traced", "optimised", "asse
 class Known:
     """All that the recording of one process says; ``dropped`` is bytes, by kind of file."""
 
-    pid: int
     notes: Notes
     log: JitLog
     functions: Functions
-    files: Files
     samples: SampleFile
     stamps: List[Stamp]
     dropped: Dict[str, int]
+    written_ns: int
+
+    @property
+    def stem(self) -> str:
+        """Give the name of its files."""
+        return self.notes.stem
+
+
+@dataclass(frozen=True)
+class AllKnown:
+    """All that a recording says: the program's own process is the first."""
+
+    processes: List[Known]
+    table: FunctionTable
+    files: Files
+
+    @property
+    def dropped(self) -> Dict[str, int]:
+        """Count the bytes that were dropped, by kind of file."""
+        total: Counter[str] = Counter()
+        for known in self.processes:
+            total.update(known.dropped)
+        return total
+
+    @property
+    def undecoded(self) -> int:
+        """Count the functions whose bytecode no decoder at hand can read."""
+        return sum({id(known.functions): known.functions.undecoded for known in self.processes}.values())
 
 
 class Reading:
@@ -44,50 +71,51 @@ class Reading:
     def __init__(self, raw: RawRecording, decoder: Decoder) -> None:
         self._raw = raw
         self._decoder = decoder
-        self._process: Optional[_ProcessReading] = None
+        self._processes: Dict[str, _ProcessReading] = {}
+        self._shared: Optional[_Shared] = None
+        self._waiting: Dict[str, NotesReader] = {}
 
     def advance(self) -> bool:
-        """Read one block of what has been written since, and say whether there was any."""
-        if self._process is None:
-            self._process = self._begin()
-        return self._process is not None and self._process.advance()
+        """Read a block of each process's news, and say whether there were any."""
+        self._look_for_more()
+        news = [process.advance() for process in self._processes.values()]
+        return any(news)
 
-    def _begin(self) -> Optional[_ProcessReading]:
-        pid = self._pid()
-        notes = NotesReader(pid, self._raw.path(pid, "notes")) if pid is not None else None
-        if notes is None:
-            return None
-        codes = notes.update()
-        if not notes.notes.about:
-            return None
-        reading = _ProcessReading(self._raw, notes, self._decoder)
-        reading.functions.learn(codes)
-        return reading
+    def _look_for_more(self) -> None:
+        """Begin with processes whose agent has said what they are, the program's own first."""
+        for stem in self._raw.stems():
+            if stem not in self._processes and stem not in self._waiting:
+                self._waiting[stem] = NotesReader(stem, self._raw.path(stem, "notes"))
+        for notes in self._waiting.values():
+            notes.update()
+        ready = [notes for notes in self._waiting.values() if notes.notes.about]
+        for notes in sorted(ready, key=lambda notes: notes.notes.parent is not None):
+            if self._shared is None and notes.notes.parent is not None:
+                return
+            del self._waiting[notes.notes.stem]
+            self._shared = self._shared or _Shared(self._raw, notes.notes.about, self._decoder)
+            self._processes[notes.notes.stem] = _ProcessReading(self._raw, notes, self._shared)
 
-    def _pid(self) -> Optional[int]:
-        """Name the program's process: the agent starts in that one alone."""
-        pids = self._raw.pids()
-        finish = self._raw.finish()
-        if finish is not None and finish.pid in pids:
-            return finish.pid
-        return pids[0] if pids else None
-
-    def finish(self, progress: Callable[[int, int], None]) -> Known:
+    def finish(self, progress: Callable[[int, int], None]) -> AllKnown:
         """Read all that is left, now that nothing more will be written.
 
         Raises:
             RecordingUnreadable: the program left no recording.
         """
         while self.advance():
-            if self._process is not None:
-                progress(*self._process.position())
-        if self._process is None:
+            done, total = zip(*(process.position() for process in self._processes.values()))
+            progress(sum(done), sum(total))
+        if self._shared is None:
             self._raw.launch()  # raises where the folder never held a recording
             raise RecordingUnreadable(
                 "the program's PyPy left no recording: it ended before it was up, "
                 "or a 'sitecustomize' of its own came first"
             )
-        return self._process.finish()
+        finish = self._raw.finish()
+        left_out = finish.left_out if finish is not None else []
+        known = [process.finish() for stem, process in self._processes.items() if stem not in left_out]
+        known.sort(key=lambda each: (each.notes.parent is not None, each.notes.about.get("since_ns", 0)))
+        return AllKnown(known, self._shared.table, self._shared.files)
 
 
 def _optimize(about: Dict[str, Any]) -> int:
@@ -100,15 +128,12 @@ def _seconds(started: str) -> float:
     return datetime.fromisoformat(started.replace("Z", "+00:00")).timestamp()
 
 
-class _ProcessReading:
-    """The reading of one process's files."""
+class _Shared:
+    """What the processes of one recording have in common: files, functions, and who decodes them."""
 
-    def __init__(self, raw: RawRecording, notes: NotesReader, decoder: Decoder) -> None:
-        launch = raw.launch()
-        self._raw = raw
-        self._notes = notes
-        self._pid = notes.notes.pid
-        about = notes.notes.about
+    def __init__(self, raw: RawRecording, about: Dict[str, Any], decoder: Decoder) -> None:
+        self.launch = launch = raw.launch()
+        self._decoder = decoder
         self.files = Files(
             launch.cwd,
             str(about["stdlib"]),
@@ -119,13 +144,46 @@ class _ProcessReading:
         script = raw.script()
         if script is not None:
             self.files.take(launch.command[0], script)
-        self.functions = Functions(
-            self.files, decoder if decoder.is_of(about) else None, optimize=_optimize(about)
+        self.table = FunctionTable()
+        self._functions: Dict[Tuple[Any, ...], Functions] = {}
+
+    def functions(self, about: Dict[str, Any]) -> Functions:
+        """Give the functions of a process's interpreter and folder."""
+        cwd = about.get("cwd")
+        key = (about.get("pypy"), about.get("python"), _optimize(about), cwd)
+        found = self._functions.get(key)
+        if found is None:
+            found = self._functions[key] = self._new(about, cwd)
+        return found
+
+    def _new(self, about: Dict[str, Any], cwd: Optional[str]) -> Functions:
+        self.files.add_stdlib(str(about["stdlib"]))
+        decoder = self._decoder if self._decoder.is_of(about) else None
+        interpreter = "" if decoder is not None else f"{about.get('pypy')}, {about.get('python')}"
+        functions = Functions(
+            self.files,
+            decoder,
+            optimize=_optimize(about),
+            cwd=cwd,
+            table=self.table,
+            interpreter=interpreter,
         )
-        if launch.target == "script":
-            self.functions.learn_name(launch.command[0])
-        self._log = JitLog(self.functions, keep_stages=KEPT_STAGES[launch.stages])
-        self._path: Path = raw.path(self._pid, "log")
+        if self.launch.target == "script":
+            functions.learn_name(self.launch.command[0])
+        return functions
+
+
+class _ProcessReading:
+    """The reading of one process's files."""
+
+    def __init__(self, raw: RawRecording, notes: NotesReader, shared: _Shared) -> None:
+        self._raw = raw
+        self._notes = notes
+        self._stem = notes.notes.stem
+        self._functions = shared.functions(notes.notes.about)
+        self._functions.learn(notes.notes.codes)
+        self._log = JitLog(self._functions, keep_stages=KEPT_STAGES[shared.launch.stages])
+        self._path: Path = raw.path(self._stem, "log")
         self._stream: Optional[BinaryIO] = None
         self._splitter = LineSplitter()
         self._dropped: Dict[str, int] = {}
@@ -137,7 +195,7 @@ class _ProcessReading:
         piece = self._stream.read(BLOCK_BYTES) if self._stream is not None else b""
         if not piece:
             return False
-        self.functions.learn(self._notes.update())
+        self._functions.learn(self._notes.update())
         self._feed(piece)
         return True
 
@@ -155,25 +213,25 @@ class _ProcessReading:
         self._stream.seek(hole.stop)
         self._dropped["log"] = self._dropped.get("log", 0) + hole.stop - max(hole.start, at)
 
-    def position(self) -> tuple[int, int]:
+    def position(self) -> Tuple[int, int]:
         """Give bytes of the log read, and there."""
-        assert self._stream is not None
-        return self._stream.tell(), self._path.stat().st_size
+        return (self._stream.tell(), self._path.stat().st_size) if self._stream is not None else (0, 0)
 
     def finish(self) -> Known:
         """Settle the log and read the samples."""
-        self.functions.learn(self._notes.update())
+        self._functions.learn(self._notes.update())
         self._log.feed(self._splitter.end())
         self._log.end()
         if self._stream is not None:
             self._stream.close()
         samples = self._samples()
-        stamps = read_stamps(self._raw.data(self._pid, "stamps"))
+        stamps = read_stamps(self._raw.data(self._stem, "stamps"))
         notes = self._notes.notes
-        return Known(self._pid, notes, self._log, self.functions, self.files, samples, stamps, self._dropped)
+        written_ns = self._path.stat().st_mtime_ns if self._path.exists() else 0
+        return Known(notes, self._log, self._functions, samples, stamps, self._dropped, written_ns)
 
     def _samples(self) -> SampleFile:
-        path = self._raw.path(self._pid, "prof")
+        path = self._raw.path(self._stem, "prof")
         hole = hole_of(path)
         if hole is not None:
             self._dropped["prof"] = hole.stop - hole.start

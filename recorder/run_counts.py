@@ -17,7 +17,8 @@ class CountQueues:
     """Hands the lines of jit-backend-counts to their traces.
 
     Numbers, tokens and guard addresses are used again after a free; the lines stand in
-    the order the traces were compiled, so each name has a queue of its bearers.
+    the order the traces were compiled, so each name has a queue of its bearers.  The lines are
+    taken from the end: in a child made by fork those of its parent's traces come first.
     """
 
     def __init__(self, traces: List[TraceDraft]) -> None:
@@ -41,10 +42,10 @@ class CountQueues:
             if match:
                 waiting = queue.get(int(match[1]))
                 if waiting:
-                    waiting.popleft().runs = int(match[2])
+                    waiting.pop().runs = int(match[2])
                 return
         match = _TOKEN.fullmatch(line)
         labels = self._tokens.get(int(match[1])) if match else None
         if match and labels:
-            draft, index = labels.popleft()
+            draft, index = labels.pop()
             draft.labels[index] = draft.labels[index]._replace(runs=int(match[2]))

@@ -21,8 +21,8 @@ class Files:
 
     ``cwd`` is where the program started: relative names in code objects are
     relative to it.  ``stdlib`` is the interpreter's own library folder, ``agent`` the
-    folder of the recorder's part in the program.  ``changed`` is what was written after
-    ``since_s``, the program's start.
+    folder of the recorder's part in the program; :meth:`add_stdlib` adds that of another interpreter.
+    ``changed`` is what was written after ``since_s``, the program's start.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Files:
     ) -> None:
         self._cwd = cwd
         self._agent = agent
-        self._stdlib = stdlib
+        self._stdlibs: Tuple[str, ...] = (stdlib + os.sep,)
         self._keep_text = keep_text
         self._ids: Dict[str, int] = {}
         self._paths: List[str] = []
@@ -55,6 +55,11 @@ class Files:
         full = self.full(path)
         if self._origin(path, full) not in ("builtin", "generated"):
             self._data(full)
+
+    def add_stdlib(self, stdlib: str) -> None:
+        """Take in that another interpreter has its own library there."""
+        if stdlib + os.sep not in self._stdlibs:
+            self._stdlibs += (stdlib + os.sep,)
 
     def number(self, path: str) -> int:
         """Give the number of ``path`` as a code object has it."""
@@ -94,7 +99,7 @@ class Files:
             return "recorder"
         if "/site-packages/" in full or "/dist-packages/" in full:
             return "site"
-        return "stdlib" if full.startswith(self._stdlib + os.sep) else "program"
+        return "stdlib" if full.startswith(self._stdlibs) else "program"
 
     def _data(self, full: str) -> Optional[bytes]:
         if full not in self._texts:

@@ -102,17 +102,43 @@ class _Inner:
         self.timed = -1
 
 
+class StackTree:
+    """The rows of parent, function, state and trace, each row once, whatever process it comes from."""
+
+    def __init__(self) -> None:
+        self._rows: List[Row] = []
+        self._ids: Dict[Row, int] = {}
+
+    def row(self, row: Row) -> int:
+        """Give the number of a row."""
+        found = self._ids.get(row)
+        if found is None:
+            found = self._ids[row] = len(self._rows)
+            self._rows.append(row)
+        return found
+
+    def chunks(self) -> List[StackChunk]:
+        """Give the tree as the bundle holds it."""
+        return [
+            StackChunk(*(list(column) for column in zip(*self._rows[start : start + CHUNK_ROWS])))
+            for start in range(0, len(self._rows), CHUNK_ROWS)
+        ]
+
+
 class Stacks:
-    """The tree: rows of parent, function, state and trace, each row once."""
+    """The stacks of one process, on their way into the tree."""
 
     def __init__(
-        self, function_of: Callable[[int], int], finder: TraceFinder, is_start_up: Callable[[int], bool]
+        self,
+        function_of: Callable[[int], int],
+        finder: TraceFinder,
+        is_start_up: Callable[[int], bool],
+        tree: Optional[StackTree] = None,
     ) -> None:
         self._function_of = function_of
         self._finder = finder
         self._is_start_up = is_start_up
-        self._rows: List[Row] = []
-        self._ids: Dict[Row, int] = {}
+        self.tree = tree or StackTree()
         self._known: Dict[Tuple[bytes, int], int] = {}
         self._outer: Dict[bytes, int] = {}
         self._unmatched: Set[int] = set()
@@ -196,22 +222,8 @@ class Stacks:
             function, state, trace = inner.frames[place - 1]
             if parent < 0 and place > 1 and function >= 0 and self._is_start_up(function):
                 continue  # the interpreter's own start-up at the root: every program has it
-            parent = self._row((parent, function, state, trace))
+            parent = self.tree.row((parent, function, state, trace))
         return parent
-
-    def _row(self, row: Row) -> int:
-        found = self._ids.get(row)
-        if found is None:
-            found = self._ids[row] = len(self._rows)
-            self._rows.append(row)
-        return found
-
-    def chunks(self) -> List[StackChunk]:
-        """Give the tree as the bundle holds it."""
-        return [
-            StackChunk(*(list(column) for column in zip(*self._rows[start : start + CHUNK_ROWS])))
-            for start in range(0, len(self._rows), CHUNK_ROWS)
-        ]
 
 
 def _corrected(frames: List[Frame], inside: int) -> List[Frame]:

@@ -90,7 +90,7 @@ def test_a_comma_in_a_files_name_stays(files: Files, functions: Functions, learn
     number = functions.at(where)
     functions.learn([] if learned_first else [code])
     assert functions.named("f", "x,y/b.py", 1) == number
-    assert functions.is_in(number, "x,y")
+    assert functions.is_in(number, files.full("x,y"))
     (record,) = functions.records()
     assert [file.path for file in files.records()] == [files.full("x,y/b.py")]
     assert (record.file, bool(record.bytecode)) == (0, True)

@@ -17,7 +17,8 @@ from tracebin.recorder.clock import Clock
 from tracebin.recorder.decoding import LocalDecoder
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
-from tracebin.recorder.process_records import ProcessRecords, SampleRecords, log_problems
+from tracebin.recorder.process_problems import log_problems
+from tracebin.recorder.process_records import ProcessRecords, SampleRecords
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.samples import read_samples, read_stamps
 from tracebin.recorder.sources import Files
@@ -96,14 +97,14 @@ def read_log(data: bytes) -> None:
     log = JitLog(functions, keep_stages=("traced", "optimised", "assembled"))
     log.read(io.BytesIO(data))
     clock = Clock(log.sync, 0, (log.last_tick, 1_000_000))
-    records = ProcessRecords(0, log, clock, functions, "agent.py")
+    records = ProcessRecords(0, 0, log, clock, functions, "agent.py")
     for line in records.traces():
         json.loads(line.stages)
         assert line.trace.start_ns >= 0
     assert all(abort.length >= 0 for abort in records.aborts())
     assert sum(len(chunk.kind) for chunk in records.gc_chunks()) == len(log.collections)
-    records.finder(0)
-    assert all(problem.count > 0 for problem in log_problems(log, Notes(1), 1))
+    records.finder()
+    assert all(problem.count > 0 for problem in log_problems(log, Notes("1"), "here"))
 
 
 def read_profile(data: bytes) -> None:
@@ -112,12 +113,12 @@ def read_profile(data: bytes) -> None:
     log = JitLog(functions)
     found = read_samples(data)
     clock = Clock([], 0, (0, 0))
-    finder = ProcessRecords(0, log, clock, functions, "").finder(0)
+    finder = ProcessRecords(0, 0, log, clock, functions, "").finder()
     stamps = read_stamps(data)
     stacks = Stacks(lambda _: 0, finder, lambda _: False)
-    records = SampleRecords(0, found, stamps, Notes(1), clock, stacks, Threads(0))
+    records = SampleRecords(0, found, stamps, Notes("1"), clock, stacks, Threads(0))
     records.place(0, 1_000_000, 0)
-    rows = sum(len(chunk.stack) for chunk in records.chunks(0))
+    rows = sum(len(chunk.stack) for chunk in records.chunks())
     assert rows + records.empty == len(found.samples)
 
 

@@ -30,7 +30,7 @@ def raw(tmp_path: Path) -> RawRecording:
 
 
 def test_notes_are_read(raw: RawRecording) -> None:
-    notes = raw.notes(7)
+    notes = raw.notes("7")
     assert notes.about["pypy"] == "7.3.11"
     assert notes.sampling == {"started_ns": 10, "interval_s": 0.001, "stopped_ns": 20}
     assert [(code.name, code.file, code.line, code.marshalled) for code in notes.codes] == [
@@ -45,8 +45,8 @@ def test_notes_are_read(raw: RawRecording) -> None:
 def test_notes_cut_anywhere_give_the_frames_before_the_cut(raw: RawRecording) -> None:
     ends = [len(b"".join(marshal.dumps(frame) for frame in FRAMES[:count])) for count in range(len(FRAMES))]
     for size in range(len(NOTES)):
-        raw.path(7, "notes").write_bytes(NOTES[:size])
-        notes = raw.notes(7)
+        raw.path("7", "notes").write_bytes(NOTES[:size])
+        notes = raw.notes("7")
         assert not notes.is_ended
         assert bool(notes.about) == (size >= ends[1])
         assert len(notes.codes) == (size >= ends[3])
@@ -54,7 +54,7 @@ def test_notes_cut_anywhere_give_the_frames_before_the_cut(raw: RawRecording) ->
 
 def test_notes_may_grow_byte_by_byte_while_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "7.notes"
-    reader = NotesReader(7, path)
+    reader = NotesReader("7", path)
     assert reader.update() == []
     news = []
     with path.open("wb", buffering=0) as stream:
@@ -70,16 +70,16 @@ def test_notes_may_grow_byte_by_byte_while_they_are_read(tmp_path: Path) -> None
     [None, 1, (), ("code",), ("code", 1, 2), ("start", 3), ("memory", (1,)), ("threads", [1])],
 )
 def test_a_note_of_another_form_is_told_and_passed_over(raw: RawRecording, frame: Any) -> None:
-    raw.path(7, "notes").write_bytes(marshal.dumps(frame) + NOTES)
-    notes = raw.notes(7)
+    raw.path("7", "notes").write_bytes(marshal.dumps(frame) + NOTES)
+    notes = raw.notes("7")
     assert notes.is_ended
     assert notes.faults == ["a note of a form this tracebin doesn't know", "compile hook: ValueError: x"]
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"garbage", b"\xff" * 50])
 def test_bytes_that_are_no_notes_give_none(raw: RawRecording, data: bytes) -> None:
-    raw.path(7, "notes").write_bytes(data)
-    assert raw.notes(7).about == {}
+    raw.path("7", "notes").write_bytes(data)
+    assert raw.notes("7").about == {}
 
 
 def test_launch_and_finish_come_back_as_they_were(raw: RawRecording) -> None:
@@ -103,7 +103,7 @@ def test_a_folder_without_a_launch_is_no_recording(tmp_path: Path, text: Any) ->
 
 
 def test_processes_are_found_by_their_files(raw: RawRecording) -> None:
-    for name in ("12.notes", "12.log", "x.notes", "3.log"):
+    for name in ("12.notes", "12.log", "a1.7.notes", "3.log"):
         (raw.folder / name).touch()
-    assert (raw.pids(), raw.logs()) == ([7, 12], [3, 12])
-    assert raw.data(99, "prof") == b""
+    assert raw.stems() == ["12", "7", "a1.7"]
+    assert raw.data("99", "prof") == b""

@@ -165,7 +165,7 @@ def test_samples_with_times_keep_them() -> None:
 @pytest.mark.parametrize(("taken", "times"), [(False, [500, 1000]), (True, [100, 200])])
 def test_samples_of_a_timer_that_was_taken_lie_where_it_still_ran(taken: bool, times: list[int]) -> None:
     found = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 2)
-    notes = Notes(1, sampling={"timer_taken": taken, "interval_s": 100 / 1e9})
+    notes = Notes("1", sampling={"timer_taken": taken, "interval_s": 100 / 1e9})
     assert placed(found, [], notes) == times
 
 
@@ -183,22 +183,22 @@ THREE = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 3)
 
 
 def test_samples_have_the_time_of_their_stamps() -> None:
-    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7})
     assert placed(THREE, [Stamp(3, 0), Stamp(20, 0), Stamp(90, 0)], notes) == [30, 200, 900]
 
 
 def test_stamps_that_may_belong_to_other_samples_are_not_used() -> None:
-    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7})
     assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [333, 666, 1000]
 
 
 def test_a_lost_sample_leaves_a_stamp_over() -> None:
-    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7})
     assert placed(THREE, [Stamp(3, 0), Stamp(20, 0), Stamp(50, 0), Stamp(90, 0)], notes) == [30, 200, 500]
 
 
 def test_a_killed_process_has_stamps_for_its_first_samples() -> None:
-    notes = Notes(1, sampling={"interval_s": 1e-7})
+    notes = Notes("1", sampling={"interval_s": 1e-7})
     assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [30, 200, 1000]
 
 

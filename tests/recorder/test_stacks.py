@@ -36,7 +36,7 @@ def stacks(finder: TraceFinder) -> Stacks:
 
 def frames(stacks: Stacks, row: int) -> list[Any]:
     """Walk from a row to the root."""
-    chunks = stacks.chunks()
+    chunks = stacks.tree.chunks()
     rows = [row for chunk in chunks for row in zip(chunk.parent, chunk.function, chunk.state, chunk.trace)]
     found = []
     while row >= 0:
@@ -84,7 +84,7 @@ def test_a_stack_becomes_frames(stacks: Stacks, stack: Any, expected: Any) -> No
 
 def test_a_stack_without_frames_has_no_row(stacks: Stacks) -> None:
     assert stacks.add(b"", 200) == -1
-    assert stacks.chunks() == []
+    assert stacks.tree.chunks() == []
 
 
 def test_equal_frames_share_their_rows(stacks: Stacks) -> None:
@@ -92,7 +92,7 @@ def test_equal_frames_share_their_rows(stacks: Stacks) -> None:
     again = stacks.add(raw((1, 1), (1, 2)), 300)
     other = stacks.add(raw((1, 3), (1, 2)), 300)
     assert (first, again, other) == (1, 1, 2)
-    assert [row.parent for row in stacks.chunks()] == [[-1, 0, 0]]
+    assert [row.parent for row in stacks.tree.chunks()] == [[-1, 0, 0]]
 
 
 def test_an_address_used_again_names_the_trace_of_its_time(finder: TraceFinder, stacks: Stacks) -> None:
@@ -197,7 +197,7 @@ def test_what_stacks_share_changes_none_of_them(samples: list[Any]) -> None:
 def test_rows_come_in_chunks(stacks: Stacks, monkeypatch: Any) -> None:
     monkeypatch.setattr(module, "CHUNK_ROWS", 2)
     stacks.add(raw(*((1, number) for number in range(5))), 0)
-    assert [chunk.parent for chunk in stacks.chunks()] == [[-1, 0], [1, 2], [3]]
+    assert [chunk.parent for chunk in stacks.tree.chunks()] == [[-1, 0], [1, 2], [3]]
 
 
 @pytest.mark.parametrize("name", ["pypy3.9-7.3.11", "pypy3.11-7.3.19", "pypy3.11-8.0.1"])

@@ -1,0 +1,202 @@
+"""Put together what the recording of one process says; assemble.py makes the bundle of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from tracebin.bundle.records import Exit, Mark, Pause, Problem, Process
+from tracebin.recorder.clock import Clock
+from tracebin.recorder.process_problems import log_problems, sample_problems
+from tracebin.recorder.process_records import ProcessRecords, SampleRecords
+from tracebin.recorder.raw import Wait
+from tracebin.recorder.reading import Known
+from tracebin.recorder.samples import CodeName
+from tracebin.recorder.stacks import Stacks, StackTree
+from tracebin.recorder.threads import Threads
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the processes of a bundle have in common."""
+
+    origin_ns: int
+    clock: Clock
+    threads: Threads
+    tree: StackTree
+
+
+def assembled(processes: List[Known], shared: Shared, ended_ns: int) -> List[AssembledProcess]:
+    """Put all processes together, each after its parent; the first is the program's own."""
+    found: Dict[str, AssembledProcess] = {}
+    parents = {known.stem: known.notes.parent for known in processes}
+    waits = [wait for known in processes for wait in known.notes.waits]
+    traces = 0
+    for known in processes:
+        if _is_passing(known):
+            continue
+        parent = known.notes.parent
+        while parent is not None and parent not in found:
+            parent = parents.get(parent)
+        # One whose parent was left out is the program's all the same.
+        above = found.get(parent or processes[0].stem)
+        wait = _wait_for(known, processes, waits)
+        process = AssembledProcess(known, len(found), traces, above, wait, shared, ended_ns)
+        found[known.stem] = process
+        traces += len(known.log.traces)
+    return list(found.values())
+
+
+def _is_passing(known: Known) -> bool:
+    """Say whether this was but the moment between a fork and its exec."""
+    notes = known.notes
+    return notes.exec_ns is not None and bool(notes.about.get("forked")) and not known.log.traces
+
+
+def _since_ns(known: Known) -> int:
+    return int(known.notes.about.get("since_ns", 0))
+
+
+def _wait_for(known: Known, processes: List[Known], waits: List[Wait]) -> Optional[Wait]:
+    """Find how a process ended; of several that had its pid, it is the last that began by then."""
+    pid, since_ns = known.notes.pid, _since_ns(known)
+    later = [
+        _since_ns(other) for other in processes if other.notes.pid == pid and _since_ns(other) > since_ns
+    ]
+    fitting = [
+        wait for wait in waits if wait.pid == pid and since_ns <= wait.time_ns < min(later, default=1 << 63)
+    ]
+    return fitting[0] if fitting else None
+
+
+class AssembledProcess:
+    """One process: its records, samples and problems, numbered as the bundle has them."""
+
+    def __init__(
+        self,
+        known: Known,
+        number: int,
+        first_trace: int,
+        parent: Optional[AssembledProcess],
+        wait: Optional[Wait],
+        shared: Shared,
+        ended_ns: int,
+    ) -> None:
+        about = known.notes.about
+        self.known = known
+        self.number = number
+        self.parent = parent
+        self.names = known.samples.names
+        self._wait = wait
+        self._shared = shared
+        self._ended_ns = ended_ns
+        self._functions: Dict[int, int] = {}
+        origin = parent if about.get("forked") else None
+        if origin is not None:
+            self.names = {**origin.names_before(str(about.get("fork mark"))), **self.names}
+        self.records: ProcessRecords = ProcessRecords(
+            number,
+            first_trace,
+            known.log,
+            shared.clock,
+            known.functions,
+            str(about.get("agent", "")),
+            origin.records if origin else None,
+            _since_ns(known) - shared.origin_ns,
+        )
+        self.stacks = Stacks(self._function_of, self.records.finder(), self._is_hidden, shared.tree)
+        self.samples = self._placed_samples()
+
+    def names_before(self, mark: str) -> Dict[int, CodeName]:
+        """Give the names of all code objects that were there when ``mark`` was made, for a fork."""
+        limit = min((number for number, name in self.names.items() if name.file == mark), default=1 << 63)
+        return {number: name for number, name in self.names.items() if number < limit}
+
+    def _placed_samples(self) -> SampleRecords:
+        known, shared = self.known, self._shared
+        shared.threads.learn(self.number, known.notes.main_thread(), known.notes.other_threads_noted())
+        samples = SampleRecords(
+            self.number,
+            known.samples,
+            known.stamps,
+            known.notes,
+            shared.clock,
+            self.stacks,
+            shared.threads,
+            self._paused(),
+        )
+        samples.place(*self._sampled(), shared.origin_ns)
+        for ident in known.notes.marks.idents():
+            shared.threads.number(self.number, ident)
+        return samples
+
+    def marks(self) -> Iterator[Mark]:
+        """Yield the marks and spans that the process set."""
+        return self.known.notes.marks.records(
+            self._shared.origin_ns,
+            self.ended_ns() or self._ended_ns,
+            lambda ident, time_ns: self._shared.threads.number(self.number, ident, time_ns),
+        )
+
+    def _paused(self) -> List[Pause]:
+        return self.known.notes.pauses.records(self._shared.origin_ns, self.ended_ns() or self._ended_ns)
+
+    def _sampled(self) -> Tuple[int, int]:
+        """Give when sampling began and ended, on CLOCK_MONOTONIC."""
+        sampling = self.known.notes.sampling
+        start = int(sampling.get("started_ns", max(_since_ns(self.known), self._shared.origin_ns)))
+        return start, int(sampling.get("stopped_ns", self.ended_ns() or max(self._ended_ns, start)))
+
+    def ended_ns(self) -> Optional[int]:
+        """Give when the process ended, on CLOCK_MONOTONIC, or became another by exec."""
+        notes = self.known.notes
+        if self.parent is None:
+            return self._ended_ns
+        waited_ns = self._wait.time_ns if self._wait is not None else None
+        return next((time for time in (notes.exec_ns, notes.stopped_ns, waited_ns) if time is not None), None)
+
+    def _function_of(self, number: int) -> int:
+        """Give the function the sampler calls ``number``; -1 if it never got to name it."""
+        known = self._functions.get(number)
+        if known is None:
+            name = self.names.get(number)
+            known = -1 if name is None else self.known.functions.named(name.name, name.file, name.line)
+            self._functions[number] = known
+        return known
+
+    def _is_hidden(self, function: int) -> bool:
+        """Say whether a function at the root of a stack is PyPy's own, or the agent's, start of a thread."""
+        functions = self.known.functions
+        agent = str(self.known.notes.about.get("agent", ""))
+        return functions.is_in_start_up(function) or functions.is_in(function, agent)
+
+    def record(self) -> Process:
+        """Give the process as the bundle holds it."""
+        about, origin_ns = self.known.notes.about, self._shared.origin_ns
+        start_ns = max(_since_ns(self.known) - origin_ns, 0)
+        ended_ns = self.ended_ns()
+        return Process(
+            pid=self.known.notes.pid,
+            parent=None if self.parent is None else self.parent.number,
+            command=[str(word) for word in about.get("command", ())],
+            start_ns=start_ns,
+            end_ns=None if ended_ns is None else max(ended_ns - origin_ns, start_ns),
+            exit=self._exit(),
+            summary=self.known.log.summary,
+            code_memory=self.known.notes.code_memory,
+            paused=self._paused(),
+        )
+
+    def _exit(self) -> Optional[Exit]:
+        return None if self._wait is None else self._wait.exit()
+
+    def problems(self) -> Iterator[Problem]:
+        """Say what the recording of this process lacks."""
+        known = self.known
+        where = f"process {known.notes.pid}"
+        yield from log_problems(known.log, known.notes, where)
+        yield from known.notes.marks.problems(where)
+        yield from known.notes.pauses.problems(where)
+        if not self._shared.clock.is_known and known.log.last_tick:
+            yield Problem("no-clock", "The log holds no sync marks: times in it are not known.", 1, where)
+        yield from sample_problems(known.samples, known.notes, self.samples, self.stacks, where)
