@@ -97,9 +97,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         lengths = _record(python, Path(name))
         found = _read(Path(name) / "bundle.json.gz")
-    print(
-        f"{'microseconds':12} outside, worst inside, median inside, best rounds"
-    )
+    print(f"{'microseconds':12} outside, worst inside, median inside, best rounds")
     worst = max(_print_row(*item) for item in _rows(found).items())
     worst = max(worst, _print_spans(found, lengths))
     verdict = "met" if worst <= BAR_NS else "missed"
