@@ -294,10 +294,13 @@ def add_sums(parts: Sequence[Mapping[str, Ints]]) -> Columns:
     return {"key": keys, **added, "largest_ns": longest, "largest_call": call}
 
 
-def sums_in(leaf: Leaf, open_: Mapping[str, Ints], start_ns: int, end_ns: int) -> Tuple[Columns, Columns]:
-    """Add up what lies in a window of a leaf, by function and by context."""
+def sums_in(
+    leaf: Leaf, open_: Mapping[str, Ints], window: Tuple[int, int], next_ns: int
+) -> Tuple[Columns, Columns]:
+    """Add up by function and by context what lies in a window, and before the next leaf begins."""
     nesting = Nesting(leaf, open_)
-    window = (max(start_ns, int(leaf.start[0])), end_ns)
+    start_ns, end_ns = window
+    times = (max(start_ns, int(leaf.start[0])), min(end_ns, next_ns))
     begun = (leaf.start >= start_ns) & (leaf.start < end_ns)
-    weights = _Weights(nesting, nesting.outermost(), window, begun)
+    weights = _Weights(nesting, nesting.outermost(), times, begun)
     return weights.by_function(), weights.by_context()

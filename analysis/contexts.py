@@ -24,6 +24,7 @@ class Contexts:
         self.function = array("i")
         self.depth = array("i")
         self._known: Dict[int, int] = {}
+        self._is_full = False
         # The context of the call at each depth, behind one for what calls the outermost.
         self._path: List[int] = [-1]
 
@@ -42,20 +43,24 @@ class Contexts:
             caller = path[depth]
             # Both are below 2**31, and -1 at least.
             context = known.get((caller + 1 << 32) + function)
-            if context is None:
-                context = self._new(caller, depth, function)
+            if context is not None:
+                owner = context
+            elif caller >= 0 and (self._is_full or depth > MOST_DEEP):
+                context, owner = ~caller, caller
+            else:
+                context = owner = self._new(caller, depth, function)
             given.append(context)
             if depth + 1 == len(path):
-                path.append(context if context >= 0 else ~context)
+                path.append(owner)
             else:
-                path[depth + 1] = context if context >= 0 else ~context
+                path[depth + 1] = owner
         return given
 
     def _new(self, caller: int, depth: int, function: int) -> int:
-        if caller >= 0 and (depth > MOST_DEEP or len(self) >= MOST_CONTEXTS):
-            return ~caller
-        self._known[(caller + 1 << 32) + function] = len(self)
+        number = len(self.parent)
+        self._known[(caller + 1 << 32) + function] = number
         self.parent.append(caller)
         self.function.append(function)
         self.depth.append(depth)
-        return len(self) - 1
+        self._is_full = number + 1 >= MOST_CONTEXTS
+        return number

@@ -37,6 +37,8 @@ MOST_READ = 120_000
 # Windows are read a little wider, so that buckets this many times as long are whole too.
 _MARGIN = 8
 ALL_KEYS = (-1, 1 << 62)
+# Beyond all times there are.
+_ENDLESS_NS = 4 * FARTHEST_NS - 1
 
 
 @dataclass(frozen=True)
@@ -118,16 +120,15 @@ class Lane:
 
         The resolution is doubled until there aren't too many rows.
         """
-        resolution = window.resolution
-        while True:
-            chosen = self._choose(window, resolution, keys)
-            if chosen.rows <= MOST_READ or resolution >= FARTHEST_NS:
-                break
+        resolution, coarsest = window.resolution, window.end_ns - window.start_ns
+        chosen = self._choose(window, resolution, keys)
+        while chosen.rows > MOST_READ and resolution < coarsest:
             resolution *= 2
+            chosen = self._choose(window, resolution, keys)
         rows, finest = merge(self._read(chosen, keys), resolution), resolution
         while True:
             seen = _seen(window, resolution, rows)
-            if len(seen.rows) <= MOST_ROWS or resolution >= FARTHEST_NS:
+            if len(seen.rows) <= MOST_ROWS or resolution >= coarsest:
                 return seen
             resolution *= 2
             if resolution > finest * _MARGIN:
@@ -136,7 +137,8 @@ class Lane:
 
     def _choose(self, window: Window, resolution: int, keys: Tuple[int, int]) -> _Chosen:
         margin = 2 * _MARGIN * resolution
-        start, end = window.start_ns - margin, window.end_ns + margin
+        start = max(window.start_ns - margin, -_ENDLESS_NS)
+        end = min(window.end_ns + margin, _ENDLESS_NS)
         nodes = pick(self._nodes, self._fit(self._nodes, resolution, start, end))
         in_keys = (nodes["key_low"] <= keys[1]) & (nodes["key_high"] >= keys[0])
         return self._with_leaves(_Chosen(start, end, pick(nodes, in_keys), {}), nodes, resolution)

@@ -11,7 +11,7 @@ import functools
 import re
 from typing import Any, Dict, List, Mapping, Tuple, Type, Union, get_type_hints
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.bundle.records import STAGES, TRACE_KINDS
@@ -146,6 +146,35 @@ class FunctionCallsQuery(CallsQuery, WindowQuery):
     """The calls of which functions, in which window."""
 
     function = Ids(200)
+
+
+class SumsQuery(CallsQuery, TimesQuery):
+    """The sums of which calls, in which stretch of time."""
+
+
+class SandwichQuery(SumsQuery):
+    """Which function, in which stretch of time."""
+
+    function = fields.Integer(required=True, validate=validate.Range(-1, _MAX_OFFSET))
+
+
+class LeftHeavyQuery(CallsQuery, WindowQuery):
+    """Which calls, in which stretch of time, on how many pixels."""
+
+
+class FindQuery(CallsQuery):
+    """Which functions' next or previous call."""
+
+    function = Ids(2000)
+    after = fields.Integer(load_default=None, validate=validate.Range(-1, FARTHEST_NS))
+    before = fields.Integer(load_default=None, validate=validate.Range(0, FARTHEST_NS))
+    after_ns = fields.Integer(load_default=None, validate=validate.Range(-FARTHEST_NS, FARTHEST_NS))
+
+    @validates_schema
+    def check(self, data: Dict[str, Any], **_: Any) -> None:
+        """Want one place to look from."""
+        if sum(data[name] is not None for name in ("after", "before", "after_ns")) != 1:
+            raise ValidationError("One of after, before and after_ns must be given.", "after")
 
 
 class RefusalSchema(Schema):

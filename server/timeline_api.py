@@ -14,11 +14,13 @@ from typing import Any, Callable, List, Optional
 from flask import Response, request
 
 from tracebin import __version__
-from tracebin.server import schemas, timeline_queries
+from tracebin.server import schemas, timeline_queries, timeline_sums
 from tracebin.server import timeline as picture
 from tracebin.server import timeline_answers as answers
 from tracebin.server.api import blueprint, endpoints, store
 from tracebin.server.endpoints import to_text
+from tracebin.server.lanes import calls_of
+from tracebin.server.one_call import Walker
 from tracebin.server.store import DERIVED, Timeline
 
 __all__ = ["blueprint"]
@@ -176,3 +178,95 @@ def show_calls_of(
     with store().timeline(run_id) as timeline:
         wanted = _window(timeline, start, end, width)
         return picture.calls_of_functions(timeline, thread, source, wanted, function)
+
+
+@endpoints.add(
+    "GET",
+    "/runs/<run_id>/calls/<int:index>",
+    answer=answers.OneCall,
+    query=schemas.CallsQuery,
+    refusals=(400, 404),
+)
+@_kept
+def show_call(run_id: str, index: int, thread: int, source: Optional[str]) -> answers.OneCall:
+    """Show one call and which are around it."""
+    with store().timeline(run_id) as timeline:
+        return Walker(calls_of(timeline.parts, thread, source)).one(index)
+
+
+@endpoints.add(
+    "GET", "/runs/<run_id>/find", answer=answers.Found, query=schemas.FindQuery, refusals=(400, 404)
+)
+@_kept
+def find_call(
+    run_id: str,
+    *,
+    thread: int,
+    source: Optional[str],
+    function: List[int],
+    after: Optional[int],
+    before: Optional[int],
+    after_ns: Optional[int],
+) -> answers.Found:
+    """Find the next or previous call of some functions."""
+    with store().timeline(run_id) as timeline:
+        walker = Walker(calls_of(timeline.parts, thread, source))
+        if after_ns is not None:
+            number = walker.after_ns(function, after_ns)
+        elif before is not None:
+            number = walker.before(function, before)
+        else:
+            number = walker.after(function, -1 if after is None else after)
+        return answers.Found(None if number is None else walker.one(number))
+
+
+@endpoints.add(
+    "GET", "/runs/<run_id>/totals", answer=answers.Totals, query=schemas.SumsQuery, refusals=(400, 404)
+)
+@_kept
+def show_totals(
+    run_id: str, thread: int, source: Optional[str], start: Optional[int], end: Optional[int]
+) -> answers.Totals:
+    """Add up the time of each function in a stretch of time."""
+    with store().timeline(run_id) as timeline:
+        return timeline_sums.totals(timeline, thread, source, _window(timeline, start, end))
+
+
+@endpoints.add(
+    "GET",
+    "/runs/<run_id>/sandwich",
+    answer=answers.Sandwich,
+    query=schemas.SandwichQuery,
+    refusals=(400, 404),
+)
+@_kept
+def show_sandwich(
+    run_id: str,
+    *,
+    thread: int,
+    source: Optional[str],
+    function: int,
+    start: Optional[int],
+    end: Optional[int],
+) -> answers.Sandwich:
+    """Show a function between those that call it and those it calls."""
+    with store().timeline(run_id) as timeline:
+        wanted = _window(timeline, start, end)
+        return timeline_sums.sandwich(timeline, thread, source, wanted, function)
+
+
+@endpoints.add(
+    "GET",
+    "/runs/<run_id>/left-heavy",
+    answer=answers.LeftHeavy,
+    query=schemas.LeftHeavyQuery,
+    refusals=(400, 404),
+)
+@_kept
+def show_left_heavy(
+    run_id: str, thread: int, source: Optional[str], start: Optional[int], end: Optional[int], width: int
+) -> answers.LeftHeavy:
+    """Show the calls of a stretch of time merged by their path."""
+    with store().timeline(run_id) as timeline:
+        wanted = _window(timeline, start, end, width)
+        return timeline_sums.merged_by_path(timeline, thread, source, wanted)

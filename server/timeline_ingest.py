@@ -86,7 +86,8 @@ class TimelineWriter:
             self._note(family, process, events.lane, events)
         for thread, calls in self._calls.items():
             calls.finish()
-            self._note_calls("exact", thread, calls)
+            if calls.calls:
+                self._note_calls("exact", thread, calls)
         for thread, samples in self._samples.items():
             samples.finish()
             self._note("states", thread, samples.lane, samples, interval_ns=samples.interval_ns)
@@ -99,6 +100,7 @@ class TimelineWriter:
                     {name: getattr(thread, name) for name in ("process", "native_id", "name")}
                     for thread in self._threads
                 ],
+                "functions": self._functions,
                 "lanes": self._lanes,
             }
         )

@@ -125,5 +125,10 @@ def test_threads(api: Api) -> None:
 def test_everything_answers(api: Api) -> None:
     for path in ("/names", "/threads", "/timeline", "/events", "/marks", "/states"):
         api(path)
-    api("/timeline", source="sampled")
     api("/events", process=1)
+    for source in ("exact", "sampled"):
+        for path in ("/timeline", "/totals", "/left-heavy", "/calls/0"):
+            api(path, source=source)
+        for path in ("/sandwich", "/calls/of"):
+            api(path, source=source, function=0)
+        api("/find", source=source, function="0,1", after=-1)
