@@ -5,7 +5,7 @@ from __future__ import annotations
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 
 class Libc:
@@ -19,15 +19,24 @@ class Libc:
 
     def call(self, name: str, kinds: str, *values: int) -> int:
         """Call ``name``; kinds are i (int) and P (word).  Raises OSError where it gives -1."""
+        return self.prepared(name, kinds, *values)()
+
+    def prepared(self, name: str, kinds: str, *values: int) -> Callable[[], int]:
+        """Give the same call to be made again and again: what takes long is to lay out its arguments."""
         arguments = []
         for kind, value in zip(kinds, values):
             argument = self.array(kind)(1, autofree=True)
             argument[0] = value
             arguments.append(argument)
-        answer: int = self.library.ptr(name, list(kinds), "P")(*arguments)[0]
-        if answer & 0xFFFFFFFF == 0xFFFFFFFF:
-            raise OSError(name + " failed")
-        return answer
+        function = self.library.ptr(name, list(kinds), "P")
+
+        def call() -> int:
+            answer: int = function(*arguments)[0]
+            if answer & 0xFFFFFFFF == 0xFFFFFFFF:
+                raise OSError(name + " failed")
+            return answer
+
+        return call
 
     def memory(self, data: bytes) -> Any:
         """Give C memory that holds ``data`` and lives as long as what is given."""
