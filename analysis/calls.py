@@ -20,6 +20,7 @@ from tracebin.errors import MalformedBundle
 Columns = Dict[str, Ints]
 # What is known of a call that is open at the end of a leaf; those of sampled spans have more.
 FRAME = ("start", "end", "function", "call", "context", "outermost")
+LEAF = ("call", "start", "duration", "depth", "function", "context")
 SUMS = ("key", "total_ns", "self_ns", "calls", "largest_ns", "largest_call", "interpreted_ns", "jitted_ns")
 # Times further from 0 than this, 36 years, could add up to more than 64 bits.
 FARTHEST_NS = 1 << 60
@@ -27,9 +28,9 @@ FARTHEST_NS = 1 << 60
 
 @dataclass(frozen=True)
 class Leaf:
-    """A stretch of the calls of one thread; the first has the number ``first_call``."""
+    """A stretch of the calls of one thread."""
 
-    first_call: int
+    call: Ints
     start: Ints
     duration: Ints
     depth: Ints
@@ -46,10 +47,10 @@ class Leaf:
         """When each ended."""
         return self.start + self.duration
 
-    @property
-    def call(self) -> Ints:
-        """The number of each."""
-        return np.arange(self.first_call, self.first_call + len(self), dtype=np.int64)
+    def select(self, which: Bools) -> Leaf:
+        """Give some of the calls."""
+        columns = {name: getattr(self, name)[which] for name in LEAF}
+        return Leaf(**columns, more={name: column[which] for name, column in self.more.items()})
 
     def by_depth(self) -> Rows:
         """Give the calls as rows of their depth."""
@@ -89,7 +90,7 @@ class Nesting:
     ``parent`` counts through the open calls first, then those of the leaf; -1 for none.
 
     Raises:
-        MalformedBundle: a call isn't inside its caller, or overlaps the one before it.
+        MalformedBundle: a call has no caller.
     """
 
     def __init__(self, leaf: Leaf, open_: Mapping[str, Ints]) -> None:
@@ -102,7 +103,6 @@ class Nesting:
         self.function = np.concatenate((open_["function"], leaf.function))
         self._by_depth = np.argsort(self.depth, kind="stable")
         self.parent = self._parents()
-        self._check()
 
     def _parents(self) -> Ints:
         """Find each call's caller: the last before it that is one less deep."""
@@ -118,7 +118,12 @@ class Nesting:
             raise MalformedBundle("a call has no caller")
         return found
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Check that calls lie inside their callers, one after another.
+
+        Raises:
+            MalformedBundle: they don't.
+        """
         has = self.parent >= 0
         if bool((self.end[has] > self.end[self.parent[has]]).any()):
             raise MalformedBundle("a call ends after its caller")
@@ -166,10 +171,11 @@ class Folder:
     def fold(self, leaf: Leaf, next_ns: int, next_depth: int) -> Fold:
         """Take in a leaf; the one after it begins at ``next_ns`` with a call at ``next_depth``."""
         nesting = Nesting(leaf, self.open)
+        nesting.check()
         outermost = nesting.outermost()
         everything = self._frames(leaf, outermost, *self._children(nesting))
         window = (int(leaf.start[0]), next_ns)
-        weights = _Weights(nesting, outermost, window, np.ones(len(leaf), np.bool_))
+        weights = Weights(nesting, outermost, window, np.ones(len(leaf), np.bool_))
         stays = _still_open(nesting, next_depth)
         closed = np.ones(len(nesting.depth), np.bool_)
         closed[stays] = False
@@ -225,7 +231,7 @@ def _still_open(nesting: Nesting, next_depth: int) -> Ints:
     return last[nesting.depth[last] < next_depth]
 
 
-class _Weights:
+class Weights:
     """The time of calls within a window, ready to be added up; ``begun`` are the leaf's calls that count."""
 
     def __init__(self, nesting: Nesting, outermost: Bools, window: Tuple[int, int], begun: Bools) -> None:
@@ -295,12 +301,16 @@ def add_sums(parts: Sequence[Mapping[str, Ints]]) -> Columns:
 
 
 def sums_in(
-    leaf: Leaf, open_: Mapping[str, Ints], window: Tuple[int, int], next_ns: int
-) -> Tuple[Columns, Columns]:
-    """Add up by function and by context what lies in a window, and before the next leaf begins."""
-    nesting = Nesting(leaf, open_)
+    leaf: Leaf, outermost: Ints, open_: Mapping[str, Ints], window: Tuple[int, int], next_ns: int
+) -> Weights:
+    """Weigh what lies in a window, and before the next leaf begins.
+
+    Of the leaf only what touches the window is looked at: who calls it touches it too.
+    """
     start_ns, end_ns = window
+    inside = (leaf.start < end_ns) & (leaf.end >= start_ns)
+    some = leaf.select(inside)
+    nesting = Nesting(some, open_)
     times = (max(start_ns, int(leaf.start[0])), min(end_ns, next_ns))
-    begun = (leaf.start >= start_ns) & (leaf.start < end_ns)
-    weights = _Weights(nesting, nesting.outermost(), times, begun)
-    return weights.by_function(), weights.by_context()
+    outer = np.concatenate((open_["outermost"], outermost[inside])) != 0
+    return Weights(nesting, outer, times, some.start >= start_ns)

@@ -117,7 +117,7 @@ class CallLane:
         self._waiting = []
         context = self._contexts.assign(joined["depth"].tolist(), joined["function"].tolist())
         leaf = Leaf(
-            first_call=self.calls,
+            call=np.arange(self.calls, self.calls + len(joined["start"])),
             start=joined["start"],
             duration=joined["duration"],
             depth=joined["depth"],
@@ -145,7 +145,7 @@ class CallLane:
         columns = [getattr(leaf, name) for name in LEAF_COLUMNS[:-1]]
         columns += [fold.outermost * 1, *leaf.more.values()]
         # Where its calls begin in the numbering stands as the key.
-        place = replace(place, key_low=leaf.first_call, key_high=leaf.first_call + len(leaf) - 1)
+        place = replace(place, key_low=self.calls, key_high=self.calls + len(leaf) - 1)
         by_depth = self._parts.add(place, columns)
         by_function = self._parts.again(replace(place, lane=self.lane + 1), by_depth)
         self._by_depth.add(leaf.by_depth(), first_ns, next_ns, by_depth)

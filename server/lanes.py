@@ -7,7 +7,7 @@ proportion to what is shown, however long the run.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -125,14 +125,14 @@ class Lane:
         while chosen.rows > MOST_READ and resolution < coarsest:
             resolution *= 2
             chosen = self._choose(window, resolution, keys)
-        rows, finest = merge(self._read(chosen, keys), resolution), resolution
+        rows, finest = merge(self._rows(chosen, keys), resolution), resolution
         while True:
             seen = _seen(window, resolution, rows)
             if len(seen.rows) <= MOST_ROWS or resolution >= coarsest:
                 return seen
             resolution *= 2
             if resolution > finest * _MARGIN:
-                rows, finest = self._read(self._choose(window, resolution, keys), keys), resolution
+                rows, finest = self._rows(self._choose(window, resolution, keys), keys), resolution
             rows = merge(rows, resolution)
 
     def _choose(self, window: Window, resolution: int, keys: Tuple[int, int]) -> _Chosen:
@@ -155,10 +155,12 @@ class Lane:
         )
         return found
 
-    def _read(self, chosen: _Chosen, keys: Tuple[int, int]) -> Rows:
-        return joined(
-            [self._part(chosen, number, keys) for number in range(len(chosen.nodes["rows"]))], self.more
-        )
+    def _rows(self, chosen: _Chosen, keys: Tuple[int, int]) -> Rows:
+        return joined(list(self._read(chosen, keys)), self.more)
+
+    def _read(self, chosen: _Chosen, keys: Tuple[int, int]) -> Iterator[Rows]:
+        for number in range(len(chosen.nodes["rows"])):
+            yield self._part(chosen, number, keys)
 
     def _part(self, chosen: _Chosen, number: int, keys: Tuple[int, int]) -> Rows:
         columns = self.parts.read(chosen.nodes, number, len(MAIN) + len(self.more))
@@ -260,16 +262,15 @@ class _CallRows(Lane):
         first = int(begins.min()) if len(begins) else None
         return replace(chosen, leaves=leaves, first_leaf=first)
 
-    def _read(self, chosen: _Chosen, keys: Tuple[int, int]) -> Rows:
-        parts = [super()._read(chosen, keys)]
+    def _read(self, chosen: _Chosen, keys: Tuple[int, int]) -> Iterator[Rows]:
+        yield from super()._read(chosen, keys)
         for number in range(len(chosen.leaves["rows"])):
-            parts.append(self._rows(self._calls.leaf_of(chosen.leaves, number), chosen, keys))
+            yield self._calls_in(self._calls.leaf_of(chosen.leaves, number), chosen, keys)
         if chosen.first_leaf is not None:
             open_ = self._calls.open_at(chosen.first_leaf, keys if self._key == "depth" else ALL_KEYS)
-            parts.append(self._rows({**open_, "duration": open_["end"] - open_["start"]}, chosen, keys))
-        return joined(parts, self.more)
+            yield self._calls_in({**open_, "duration": open_["end"] - open_["start"]}, chosen, keys)
 
-    def _rows(self, columns: Columns, chosen: _Chosen, keys: Tuple[int, int]) -> Rows:
+    def _calls_in(self, columns: Columns, chosen: _Chosen, keys: Tuple[int, int]) -> Rows:
         key, start = columns[self._key], columns["start"]
         inside = (start < chosen.end_ns) & (key >= keys[0]) & (key <= keys[1])
         inside &= (start + columns["duration"] > chosen.start_ns) | (start >= chosen.start_ns)

@@ -159,10 +159,11 @@ def read_index(file: BinaryIO) -> Index:
 
 
 class Parts:
-    """The parts of one blob, open for reading."""
+    """The parts of one blob, open for reading; what one question reads twice is unpacked once."""
 
     def __init__(self, file: BinaryIO, index: Index) -> None:
         self._file = file
+        self._known: Dict[int, List[Ints]] = {}
         self.index = index
 
     @property
@@ -173,8 +174,10 @@ class Parts:
     def read(self, parts: Mapping[str, Ints], number: int, columns: int) -> List[Ints]:
         """Read the columns of one of ``parts``."""
         start, end = int(parts["start_byte"][number]), int(parts["end_byte"][number])
-        self._file.seek(start)
-        return unpack(self._file.read(end - start), columns, int(parts["rows"][number]))
+        if start not in self._known:
+            self._file.seek(start)
+            self._known[start] = unpack(self._file.read(end - start), columns, int(parts["rows"][number]))
+        return self._known[start]
 
     def close(self) -> None:
         """Close the blob."""

@@ -97,13 +97,8 @@ class Store:
             with self.database.writing() as session:
                 return _insert(session, ingested, bundle, parts, body.encoding)
 
-    def timeline(self, run_id: str) -> Timeline:
-        """Open the time line of a run.
-
-        Raises:
-            RunNotFound: there is no such run.
-        """
-        run = self.make_current(run_id)
+    def open_timeline(self, run: tables.Run) -> Timeline:
+        """Open the time line of a run that :meth:`make_current` gave."""
         return Timeline(self._parts.open(run.timeline_key or ""), run.duration_ns)
 
     def make_current(self, run_id: str) -> tables.Run:

@@ -6,22 +6,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracebin.server import tables
-from tracebin.server.store import find_run
 from tracebin.server.timeline_answers import FileNames, FunctionNames, Marks, MarkTime, Names
 
 
-def need_run(session: Session, run_id: str) -> None:
-    """Make sure that a run is there.
-
-    Raises:
-        RunNotFound: it isn't.
-    """
-    find_run(session, run_id)
-
-
-def names(session: Session, run_id: str) -> Names:
+def names(session: Session, run: int) -> Names:
     """Give all functions and files of a run in columns."""
-    run = find_run(session, run_id).pk
     one, other = tables.Function, tables.File
     functions = session.execute(
         select(one.name, one.qualname, one.file, one.line).where(one.run == run).order_by(one.id)
@@ -47,9 +36,8 @@ def names(session: Session, run_id: str) -> Names:
     )
 
 
-def marks(session: Session, run_id: str, limit: int, offset: int) -> Marks:
+def marks(session: Session, run: int, limit: int, offset: int) -> Marks:
     """List the marks of a run as the bundle has them."""
-    run = find_run(session, run_id).pk
     table = tables.Mark
     mine = select(table).where(table.run == run)
     total = session.scalar(select(func.count()).select_from(mine.subquery())) or 0

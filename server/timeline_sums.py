@@ -11,7 +11,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from tracebin.analysis.call_trees import ContextTree, Merged, callees, callers, left_heavy
-from tracebin.analysis.calls import SUMS, Columns, Leaf, add_sums, sums_in
+from tracebin.analysis.calls import LEAF, SUMS, Columns, Leaf, add_sums, sums_in
 from tracebin.analysis.lod import Ints, deltas, floor_power, merge
 from tracebin.errors import BadRequest
 from tracebin.server.call_lane import CONTEXTS, FUNCTIONS, TREE, TREE_COLUMNS
@@ -99,19 +99,19 @@ def _sums(calls: Calls, wanted: Window, kind: int) -> Columns:
     touched = np.flatnonzero((first_ns < end) & (next_ns >= start))
     first, last = (int(whole[0]), int(whole[-1]) + 1) if len(whole) else (0, 0)
     edges = [leaf for leaf in touched.tolist() if not first <= leaf < last]
-    found = [(leaf, _edge(calls, leaf, wanted)[kind == CONTEXTS]) for leaf in edges]
+    found = [(leaf, _edge(calls, leaf, wanted, kind)) for leaf in edges]
     found += _covering(calls, kind, first, last)
     # In order of time, so that of equal calls the earliest is the largest.
     return add_sums([sums for _, sums in sorted(found, key=lambda one: one[0])])
 
 
-def _edge(calls: Calls, number: int, wanted: Window) -> Tuple[Columns, Columns]:
+def _edge(calls: Calls, number: int, wanted: Window, kind: int) -> Columns:
     columns = calls.leaf(number)
-    names = ("start", "duration", "depth", "function", "context")
     more = {name: columns[name] for name in calls.more}
-    leaf = Leaf(first_call=int(columns["call"][0]), more=more, **{name: columns[name] for name in names})
-    window = (wanted.start_ns, wanted.end_ns)
-    return sums_in(leaf, calls.open_at(number), window, int(calls.leaves["next_ns"][number]))
+    leaf = Leaf(**{name: columns[name] for name in LEAF}, more=more)
+    window, next_ns = (wanted.start_ns, wanted.end_ns), int(calls.leaves["next_ns"][number])
+    weights = sums_in(leaf, columns["outermost"], calls.open_at(number), window, next_ns)
+    return weights.by_function() if kind == FUNCTIONS else weights.by_context()
 
 
 def _covering(calls: Calls, kind: int, first: int, last: int) -> List[Tuple[int, Columns]]:
