@@ -141,14 +141,25 @@ def main() -> None:
 @click.option(
     "--no-source", is_flag=True, envvar="TRACEBIN_RUN_NO_SOURCE", help="Leave source text out of the bundle."
 )
+@click.option("--max-size", callback=_size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
+              envvar="TRACEBIN_RUN_MAX_SIZE", help="Most room on disk to record into.")  # fmt: skip
 @click.option(
     "--jit",
     metavar="PARAMETERS",
     envvar="TRACEBIN_RUN_JIT",
     help="JIT parameters, as PyPy's own --jit takes them.",
 )
-@click.option("--max-size", callback=_size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
-              envvar="TRACEBIN_RUN_MAX_SIZE", help="Most room on disk to record into.")  # fmt: skip
+@click.option("--calls", type=click.Choice(["sampled", "exact", "exact+c", "off"]), default="sampled",
+              show_default=True, envvar="TRACEBIN_RUN_CALLS",
+              help="Sample stacks, record every call (+c: of builtins too), or neither.")  # fmt: skip
+@click.option("--min-duration", type=click.FloatRange(0, 3600), default=0.0, metavar="SECONDS",
+              envvar="TRACEBIN_RUN_MIN_DURATION", help="Leave out exact calls that are shorter.")  # fmt: skip
+@click.option("--max-calls", type=click.IntRange(0), default=0, metavar="N", envvar="TRACEBIN_RUN_MAX_CALLS",
+              help="Keep the longest N exact calls at most.")  # fmt: skip
+@click.option("--include", multiple=True, metavar="PATTERN", envvar="TRACEBIN_RUN_INCLUDE",
+              help="Keep exact calls of this package, module or file alone; may be given again.")  # fmt: skip
+@click.option("--exclude", multiple=True, metavar="PATTERN", envvar="TRACEBIN_RUN_EXCLUDE",
+              help="Leave out exact calls of this package, module or file; may be given again.")  # fmt: skip
 @click.option("--start-paused", is_flag=True, envvar="TRACEBIN_RUN_START_PAUSED",
               help="Take no samples and calls until the program says tracebin.resume().")  # fmt: skip
 @click.option(
@@ -175,6 +186,7 @@ def run(
 
     The program runs as it would without tracebin; so do its exit code, streams and signals.
     """
+    from tracebin.recorder.call_choice import CallChoice
     from tracebin.recorder.find import find_pypy, running_pypy
     from tracebin.recorder.launch import Request, record
 
@@ -191,8 +203,15 @@ def run(
         stages=options["stages"],
         keep_source=not options["no_source"],
         jit=options["jit"],
-        starts_paused=options["start_paused"],
         max_bytes=options["max_size"],
+        starts_paused=options["start_paused"],
+        calls=CallChoice(
+            mode=options["calls"],
+            min_duration_ns=round(options["min_duration"] * 1e9),
+            max_calls=options["max_calls"],
+            include=list(options["include"]),
+            exclude=list(options["exclude"]),
+        ),
     )
     from tracebin.terminal.progress import progress_line
 

@@ -116,7 +116,7 @@ class Assembly:
         # The processors' counters run alike, so the marks of all processes make one clock.
         marks = [mark for process in known.processes for mark in process.log.sync]
         clock = Clock(marks, origin_ns, (main.log.last_tick, self._ended_ns()))
-        shared = Shared(origin_ns, clock, Threads(origin_ns), StackTree())
+        shared = Shared(origin_ns, clock, Threads(origin_ns), StackTree(), self._launch.calls)
         self._threads, self._tree = shared.threads, shared.tree
         self._processes = assembled(known.processes, shared, self._ended_ns())
 
@@ -166,6 +166,8 @@ class Assembly:
         yield "stacks", self._tree.chunks()
         for process in self._processes:
             yield "samples", process.samples.chunks()
+        for process in self._processes:
+            yield "calls", process.calls.chunks()
         for process in self._processes:
             yield "marks", process.marks()
         yield "problems", self._problems()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.records import Exit, Mark, Pause, Problem, Process
+from tracebin.recorder.call_choice import CallChoice
+from tracebin.recorder.call_records import CallRecords
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.process_problems import log_problems, sample_problems
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords
@@ -24,6 +26,7 @@ class Shared:
     clock: Clock
     threads: Threads
     tree: StackTree
+    choice: CallChoice
 
 
 def assembled(processes: List[Known], shared: Shared, ended_ns: int) -> List[AssembledProcess]:
@@ -106,6 +109,7 @@ class AssembledProcess:
         )
         self.stacks = Stacks(self._function_of, self.records.finder(), self._is_hidden, shared.tree)
         self.samples = self._placed_samples()
+        self.calls = self._called()
 
     def names_before(self, mark: str) -> Dict[int, CodeName]:
         """Give the names of all code objects that were there when ``mark`` was made, for a fork."""
@@ -129,6 +133,17 @@ class AssembledProcess:
         for ident in known.notes.marks.idents():
             shared.threads.number(self.number, ident)
         return samples
+
+    def _called(self) -> CallRecords:
+        known, shared = self.known, self._shared
+        return CallRecords(
+            known.called,
+            shared.choice,
+            shared.clock,
+            known.functions,
+            str(known.notes.about.get("agent", "")),
+            lambda ident, time_ns: shared.threads.number(self.number, ident, time_ns),
+        )
 
     def marks(self) -> Iterator[Mark]:
         """Yield the marks and spans that the process set."""
@@ -199,4 +214,5 @@ class AssembledProcess:
         yield from known.notes.pauses.problems(where)
         if not self._shared.clock.is_known and known.log.last_tick:
             yield Problem("no-clock", "The log holds no sync marks: times in it are not known.", 1, where)
+        yield from self.calls.problems(where)
         yield from sample_problems(known.samples, known.notes, self.samples, self.stacks, where)

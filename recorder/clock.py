@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from typing import List, Tuple
+import sys
+from typing import Iterable, List, Tuple
 
 
 class Clock:
@@ -40,3 +41,24 @@ class Clock:
         index = min(max(bisect.bisect_right(self._ticks, tick) - 1, 0), len(self._rates) - 1)
         time = self._times[index] + (tick - self._ticks[index]) * self._rates[index]
         return max(int(time) - self._origin_ns, 0)
+
+    def all_ns(self, ticks: Iterable[int]) -> List[int]:
+        """Give ``ns`` of many ticks that lie near each other."""
+        found = []
+        low = high = 0  # between these, the line's last piece holds
+        time, tick0, rate = 0, 0, 0.0
+        for tick in ticks:
+            if not low <= tick < high:
+                low, high, time, tick0, rate = self._piece(tick)
+            ns = int(time + (tick - tick0) * rate) - self._origin_ns
+            found.append(ns if ns > 0 else 0)
+        return found
+
+    def _piece(self, tick: int) -> Tuple[int, int, int, int, float]:
+        """Give from where to where a piece of the line holds, its first point and its rate."""
+        if not self._rates:
+            return 0, sys.maxsize, 0, 0, 0.0
+        index = min(max(bisect.bisect_right(self._ticks, tick) - 1, 0), len(self._rates) - 1)
+        low = self._ticks[index] if index else 0
+        high = self._ticks[index + 1] if index + 1 < len(self._rates) else sys.maxsize
+        return low, high, self._times[index], self._ticks[index], self._rates[index]

@@ -72,6 +72,7 @@ class Functions:
         self._names: Dict[str, str] = {}
         self._opcodes: Dict[int, Dict[int, str]] = {}
         self._handles: Dict[int, Handle] = {}
+        self._qualnames: Dict[int, str] = {}
         self._traced: Dict[int, Dict[int, Bytecode]] = {}
         self.undecoded = 0
 
@@ -137,12 +138,19 @@ class Functions:
             known = KnownCode(name, file, line, qualname, b"", handle)
             self._known.setdefault(_key(name, file, line), []).append(known)
 
-    def named(self, name: str, file: str, line: int) -> int:
-        """Give the function the samples name; the first of several that are alike."""
+    def named(self, name: str, file: str, line: int, qualname: Optional[str] = None) -> int:
+        """Give the function that samples or calls name; the first of several that are alike."""
         file = self._placed(file)
         key = _key(name, file, line)
         variants = self._known.get(key)
-        return self._id(key, 0, variants[0] if variants else None, file)
+        found = self._id(key, 0, variants[0] if variants else None, file)
+        if qualname:
+            self._qualnames.setdefault(found, qualname)
+        return found
+
+    def place_of(self, file: str) -> Tuple[str, Optional[str]]:
+        """Give the path and the module of a file that a code object names."""
+        return self._files.place(self._placed(file))
 
     def is_in(self, function: int, folder: str) -> bool:
         """Say whether a function's code is in a file below ``folder``."""
@@ -196,7 +204,8 @@ class Functions:
             bytecode = [row for _, row in sorted(self._traced[number].items())]
         # The agent has the name as it is, the log the one without commas.
         file_number = self._files.number(code.file if code else file)
-        qualname = (code.qualname if code else None) or self._files.qualname(file_number, name, line)
+        qualname = (code.qualname if code else None) or self._qualnames.get(number)
+        qualname = qualname or self._files.qualname(file_number, name, line)
         return Function(file_number, name, qualname, line, bytecode)
 
 

@@ -9,7 +9,7 @@ import platform
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional
@@ -18,6 +18,7 @@ import tracebin
 from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+from tracebin.recorder.call_choice import TRACE_LIMIT, CallChoice
 from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, room
 from tracebin.recorder.find import Interpreter, check_jit
 from tracebin.recorder.program import Chore, Finished, run_program
@@ -62,6 +63,7 @@ class Request:
     jit: Optional[str] = None
     max_bytes: int = DEFAULT_BYTES
     starts_paused: bool = False
+    calls: CallChoice = field(default_factory=CallChoice)
 
 
 @dataclass(frozen=True)
@@ -238,9 +240,10 @@ def _note_end_on_full_disk(raw: RawRecording, finish: Finish, fault: OSError) ->
 
 def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
     options: Dict[str, Scalar] = {
-        "interval_s": request.interval_s,
+        "interval_s": _interval_s(request),
         "stages": request.stages,
         "source": request.keep_source,
+        **request.calls.options(),
     }
     if request.starts_paused:
         options["start_paused"] = True
@@ -257,11 +260,22 @@ def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
         recorder=tracebin.__version__,
         options=options,
         gc={name: value for name, value in environ.items() if name.startswith("PYPY_GC_")},
-        jit=_jit_options(request.jit),
+        jit={**_jit_options(request.jit), **_trace_limit(request)},
         stages=request.stages,
         keep_source=request.keep_source,
+        calls=request.calls,
         problems=problems,
     )
+
+
+def _interval_s(request: Request) -> float:
+    return request.interval_s if request.calls.mode == "sampled" else 0.0
+
+
+def _trace_limit(request: Request) -> Dict[str, Scalar]:
+    """Give the limit that exact calls need, unless another was asked for."""
+    is_own = "trace_limit" in _jit_options(request.jit)
+    return {"trace_limit": TRACE_LIMIT} if request.calls.is_exact and not is_own else {}
 
 
 def _jit_options(text: Optional[str]) -> Dict[str, Scalar]:
@@ -293,7 +307,9 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
         "folder": str(folder),
         "environ": {name: environ.get(name) for name in ours},
         "hooks": True,
-        "interval": request.interval_s,
+        "interval": _interval_s(request),
+        "calls": request.calls.mode,
+        "trace_limit": _trace_limit(request).get("trace_limit", 0),
         "paused": request.starts_paused,
         "package": str(PACKAGE),
     }

@@ -10,6 +10,7 @@ STEM.log       PYPYLOG
 STEM.prof      samples
 STEM.stamps    for each tick of a sampler's timer the log's ticks, the program counter
                and the thread, three words; missing where the agent can't have them
+STEM.calls     exact calls: calls.py has their form
 processes      a byte for each process that asked to be recorded
 ============== =============================================================
 
@@ -33,6 +34,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from tracebin.bundle.codec import from_json, to_json
 from tracebin.bundle.records import CodeMemory, Exit, Host, Scalar, Stream
 from tracebin.errors import MalformedBundle, RecordingUnreadable
+from tracebin.recorder.call_choice import CallChoice
+from tracebin.recorder.call_notes import CallNotes
 from tracebin.recorder.functions import KnownCode
 from tracebin.recorder.marks import MarkNotes
 from tracebin.recorder.pauses import PauseNotes
@@ -64,6 +67,7 @@ class Launch:
     jit: Dict[str, Scalar]
     stages: str = "optimised"
     keep_source: bool = True
+    calls: CallChoice = field(default_factory=CallChoice)
     problems: List[str] = field(default_factory=list)
 
 
@@ -122,6 +126,7 @@ class Notes:
     was_closed: bool = False
     marks: MarkNotes = field(default_factory=MarkNotes)
     pauses: PauseNotes = field(default_factory=PauseNotes)
+    calls: CallNotes = field(default_factory=CallNotes)
 
     @property
     def pid(self) -> int:
@@ -336,6 +341,11 @@ _TAKERS: Dict[str, Callable[..., None]] = {
     "paused": lambda notes, time_ns: notes.pauses.paused(time_ns),
     "resumed": lambda notes, time_ns: notes.pauses.resumed(time_ns),
     "pauses left out": lambda notes, count: notes.pauses.leave_out(count),
+    "called": lambda notes, rows: notes.calls.take(rows),
+    "calls paused": lambda notes, tick: notes.calls.paused(tick),
+    "calls resumed": lambda notes, tick: notes.calls.resumed(tick),
+    "calls lost": lambda notes, ident: notes.calls.lose(ident),
+    "calls unnamed": lambda notes, count: notes.calls.leave_unnamed(count),
     "fault": _take_fault,
     "end": _take_end,
     "waited": _take_wait,

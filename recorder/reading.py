@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, List, Optional, Tuple
 
 from tracebin.errors import RecordingUnreadable
+from tracebin.recorder.calls import Called, CallReading
 from tracebin.recorder.decoding import Decoder
 from tracebin.recorder.disk import hole_of, read_around
 from tracebin.recorder.functions import Functions, FunctionTable
@@ -35,6 +36,7 @@ class Known:
     samples: SampleFile
     stamps: List[Stamp]
     dropped: Dict[str, int]
+    called: Called
     written_ns: int
 
     @property
@@ -187,15 +189,23 @@ class _ProcessReading:
         self._stream: Optional[BinaryIO] = None
         self._splitter = LineSplitter()
         self._dropped: Dict[str, int] = {}
+        self._calls = CallReading(raw.path(self._stem, "calls"), notes.notes.calls, self._learn)
 
     def advance(self) -> bool:
+        """Read the next block of the log and of the calls, if there are any."""
+        return self._advance_log() | self._calls.advance()
+
+    def _learn(self) -> None:
+        self._functions.learn(self._notes.update())
+
+    def _advance_log(self) -> bool:
         """Read the next block of the log, code objects first: the log only names them."""
         if self._stream is None and self._path.exists():
             self._stream = self._path.open("rb")
         piece = self._stream.read(BLOCK_BYTES) if self._stream is not None else b""
         if not piece:
             return False
-        self._functions.learn(self._notes.update())
+        self._learn()
         self._feed(piece)
         return True
 
@@ -219,7 +229,8 @@ class _ProcessReading:
 
     def finish(self) -> Known:
         """Settle the log and read the samples."""
-        self._functions.learn(self._notes.update())
+        self._learn()
+        called = self._calls.finish()
         self._log.feed(self._splitter.end())
         self._log.end()
         if self._stream is not None:
@@ -228,7 +239,7 @@ class _ProcessReading:
         stamps = read_stamps(self._raw.data(self._stem, "stamps"))
         notes = self._notes.notes
         written_ns = self._path.stat().st_mtime_ns if self._path.exists() else 0
-        return Known(notes, self._log, self._functions, samples, stamps, self._dropped, written_ns)
+        return Known(notes, self._log, self._functions, samples, stamps, self._dropped, called, written_ns)
 
     def _samples(self) -> SampleFile:
         path = self._raw.path(self._stem, "prof")

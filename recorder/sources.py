@@ -86,6 +86,13 @@ class Files:
         text = _decode(data) if self._keep_text else None
         return SourceFile(full, origin, module, package, text, hashlib.sha256(data).hexdigest())
 
+    def place(self, path: str) -> Tuple[str, Optional[str]]:
+        """Give where a path lies that a code object has, and the name of its module."""
+        if path.startswith("<"):
+            return path, path.strip("<>").rpartition("/")[2] or None
+        full = self.full(path)
+        return full, _module_of(full)[0]
+
     def full(self, path: str) -> str:
         """Give where a path lies that a code object has."""
         return os.path.normpath(os.path.join(self._cwd, path))

@@ -35,7 +35,12 @@ def test_a_whole_run_is_in_the_bundle_without_a_problem(recording: Any) -> None:
     assert run.output["stdout"].head == "144000 4181 45000 30000 313919\n"
     assert run.output["stderr"].total_bytes == 0
     assert {"threshold", "trace_limit"} <= run.options.jit.keys()
-    assert run.options.recorder == {"interval_s": 0.001, "stages": "optimised", "source": True}
+    assert run.options.recorder == {
+        "interval_s": 0.001,
+        "stages": "optimised",
+        "source": True,
+        "calls": "sampled",
+    }
     assert all(list(trace.stages) == ["optimised"] for trace in opened.of("traces"))
     assert sum(len(chunk.time) for chunk in opened.of("samples")) > 20
 
@@ -52,7 +57,8 @@ def test_stages_jit_parameters_interval_and_source_are_as_asked(twice: Any) -> N
     assert own
     assert all(set(trace.stages) == {"traced", "optimised", "assembled"} for trace in own)
     assert (opened.run.options.jit["threshold"], opened.run.options.jit["trace_eagerness"]) == (100, 7)
-    assert opened.run.options.recorder == {"interval_s": 0.0, "stages": "all", "source": False}
+    asked = {"interval_s": 0.0, "stages": "all", "source": False, "calls": "sampled"}
+    assert opened.run.options.recorder == asked
     assert (opened.of("samples"), opened.of("stacks")) == ([], [])
     assert [thread.name for thread in opened.of("threads")] == ["MainThread"]
     assert {file.text for file in opened.of("files")} == {None}

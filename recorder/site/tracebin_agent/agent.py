@@ -20,7 +20,9 @@ from .threads import Threads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
+
+    from .calls import Calls
 
 
 class Agent:
@@ -38,6 +40,7 @@ class Agent:
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
         self.threads = Threads(self.notes)
+        self.calls = self.open_calls()
         self.count_threads = _thread._count
         self.most_threads = 0
         self.getpid = os.getpid
@@ -62,9 +65,33 @@ class Agent:
         if self.sampling.interval_s:
             self.sampling.start()
             self.pausing.parts.append(self.sampling)
+        if self.calls is not None:
+            self.start_calls(self.calls)
         if self.settings["paused"]:
             self.pausing.pause()
         sys.meta_path.append(TracebinFinder(self.marks, self.settings["package"]))
+
+    def open_calls(self) -> Optional[Calls]:
+        """Give what records calls, where that is wanted: it needs a module of PyPy's that others don't."""
+        if self.settings["calls"] not in ("exact", "exact+c"):
+            return None
+        from .calls import Calls
+
+        return Calls(self.notes, self.settings["calls"], self.note_code)
+
+    def start_calls(self, calls: Calls) -> None:
+        """Record calls, with room in a trace for what that adds to it."""
+        import pypyjit
+
+        try:
+            if self.settings["trace_limit"]:
+                pypyjit.set_param(trace_limit=self.settings["trace_limit"])
+            calls.start()
+        except Exception as fault:
+            self.notes.fault("calls", fault)
+        else:
+            self.threads.listeners.append(calls)
+            self.pausing.parts.append(calls)
 
     def about(self) -> Dict[str, Any]:
         """Say what PyPy this is."""
@@ -119,6 +146,8 @@ class Agent:
         debug_stop("tracebin-fork")
         self.hide_log()
         self.sampling.leave_child()
+        if self.calls is not None:
+            self.calls.leave_child()
         self.marks.give_up()
         self.pausing.give_up()
 
@@ -143,9 +172,7 @@ class Agent:
         try:
             if self.getpid() == self.pid:
                 if info.type != "bridge" and info.jitdriver_name == "pypyjit":
-                    code = info.greenkey[0]
-                    if id(code) not in self.codes:
-                        self.note_code(code)
+                    self.note_code(info.greenkey[0])
                 self.look_around()
         except Exception as fault:
             self.notes.fault("compile hook", fault)
@@ -160,7 +187,9 @@ class Agent:
             self.marks.flush()
 
     def note_code(self, code: CodeType) -> None:
-        """Hand over a code object; holding it keeps its id from being given to another."""
+        """Hand over a code object, once; holding it keeps its id from being given to another."""
+        if id(code) in self.codes:
+            return
         self.codes[id(code)] = code
         qualname = getattr(code, "co_qualname", None)
         place = (code.co_name, code.co_filename, code.co_firstlineno, qualname)
@@ -182,6 +211,8 @@ class Agent:
         pypyjit.set_compile_hook(None)
         self.notes.descriptors.mend()
         self.sampling.stop()
+        if self.calls is not None:
+            self.calls.stop()
         self.marks.stop()
         self.pausing.stop()
         self.notes.add("threads", self.named_threads(), max(self.most_threads, self.count_threads()))
