@@ -10,8 +10,10 @@ end, does not notice.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
+import resource
 import shutil
 from pathlib import Path
 from typing import Callable, Dict, NamedTuple, Optional, Tuple
@@ -25,9 +27,15 @@ LEAST_BYTES = 1 << 20
 # Notes and stamps stay: they are small, and all else is understood by them.
 DROPPED = ("calls", "prof", "log")
 DROPS = "drops.json"
+# A page that the program's sampler looks at: its first byte ends the sampling.
+STOP = "stop"
+_STOP_BYTES = 4096
+_LEAST_FILE_BYTES = 4 << 20
+# Room for the names of some thousand functions, and for samples between two looks.
+_AHEAD_BYTES = 1 << 20
 _BLOCK = 1 << 12
-# FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
-_PUNCH = 3
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
+_PUNCH = 2  # FALLOC_FL_PUNCH_HOLE
 # PyPy writes at most some 20 MB a second; between two looks a quarter of the room may fill.
 _BYTES_PER_MS = 50_000
 _LONGEST_MS, _SHORTEST_MS = 500, 20
@@ -38,6 +46,15 @@ class Hole(NamedTuple):
 
     start: int
     stop: int
+
+
+def can_hold_samples() -> bool:
+    """Say whether the limit on the size of files (``ulimit -f``) leaves room for samples.
+
+    Where PyPy can't write them, the next code object the program makes raises SystemError in the program.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return most == resource.RLIM_INFINITY or most >= _LEAST_FILE_BYTES
 
 
 def room(folder: Path, max_bytes: int) -> int:
@@ -58,7 +75,8 @@ def room(folder: Path, max_bytes: int) -> int:
 class DiskLimit:
     """Look at a raw recording now and then; drop from its middle what is beyond ``max_bytes``.
 
-    ``refused`` if the file system doesn't give room back.
+    ``refused`` if the file system doesn't give room back.  ``has_stopped`` if there was
+    no more room for samples: where PyPy can't write them, the program fails.
     """
 
     def __init__(
@@ -74,6 +92,10 @@ class DiskLimit:
         self._holes: Dict[str, Hole] = {}
         self._punch = punch or punch_hole
         self.refused = False
+        self.has_stopped = False
+        self._ahead = min(_AHEAD_BYTES, max_bytes // 8)
+        self._reserved: Dict[str, int] = {}
+        (folder / STOP).write_bytes(bytes(_STOP_BYTES))
         self.every_ms = min(max(max_bytes // 4 // _BYTES_PER_MS, _SHORTEST_MS), _LONGEST_MS)
 
     def look(self) -> None:
@@ -82,14 +104,31 @@ class DiskLimit:
             files = self._sizes()
         except OSError:
             return  # programs that clean up the folder for temporary files take ours with them
+        for name in files:
+            if name.endswith(".prof") and not self.has_stopped:
+                self._reserve(name, files[name])
         dropped = sum(hole.stop - hole.start for hole in self._holes.values())
         excess = sum(files.values()) - dropped - self._most
-        if excess <= 0 or self.refused:
+        if excess < _BLOCK or self.refused:
             return
         for ending in DROPPED:
             for name in sorted(files):
-                if excess > 0 and name.endswith(f".{ending}"):
+                if excess >= _BLOCK and name.endswith(f".{ending}"):
                     excess -= self._drop(name, files[name], excess)
+
+    def _reserve(self, name: str, size: int) -> None:
+        """See that a file of samples has room to grow; end the sampling if it hasn't."""
+        if size + self._ahead // 2 <= self._reserved.get(name, 0):
+            return
+        try:
+            _allocate(self._folder / name, _KEEP_SIZE, Hole(size, size + self._ahead))
+        except OSError as fault:
+            if fault.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return  # no such service here, or the file has just gone
+            self.has_stopped = True
+            with (self._folder / STOP).open("r+b") as stream:
+                stream.write(b"\1")
+        self._reserved[name] = size + self._ahead
 
     def is_full(self) -> bool:
         """Say whether the disk has hardly a block left, or the folder is gone."""
@@ -131,11 +170,15 @@ class DiskLimit:
 
 def punch_hole(path: Path, hole: Hole) -> None:
     """Give the room of some bytes back; they read as zeros.  Raises OSError."""
+    _allocate(path, _KEEP_SIZE | _PUNCH, hole)
+
+
+def _allocate(path: Path, mode: int, part: Hole) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        if libc.fallocate(fd, _PUNCH, hole.start, hole.stop - hole.start) != 0:
+        if libc.fallocate(fd, mode, part.start, part.stop - part.start) != 0:
             raise OSError(ctypes.get_errno(), "fallocate")
     finally:
         os.close(fd)

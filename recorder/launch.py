@@ -12,14 +12,14 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import tracebin
 from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
 from tracebin.recorder.call_choice import TRACE_LIMIT, CallChoice
-from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, room
+from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, can_hold_samples, room
 from tracebin.recorder.find import Interpreter, check_jit
 from tracebin.recorder.program import Chore, Finished, run_program
 from tracebin.recorder.raw import Finish, Launch, RawRecording
@@ -136,11 +136,12 @@ def record(
         RecorderError: the bundle could not be made; the raw recording is kept and named.
     """
     check_out(request.out)
+    if not can_hold_samples():
+        request = dataclasses.replace(request, interval_s=0)
     if request.jit is not None:
         check_jit(request.interpreter.path, request.jit, environ)
-    raw = _begin_raw(request, environ)
+    raw, limit = _begin_raw(request, environ)
     folder = raw.folder
-    limit = DiskLimit(folder, room(folder, request.max_bytes))
     packing = Packing(request.out)
     reader = Reader(request.interpreter.path, folder, packing.first, follows=has_second_core())
     try:
@@ -163,14 +164,14 @@ def record(
     return Recorded(finished, request.out)
 
 
-def _begin_raw(request: Request, environ: Mapping[str, str]) -> RawRecording:
+def _begin_raw(request: Request, environ: Mapping[str, str]) -> Tuple[RawRecording, DiskLimit]:
     """Make the folder, and see that there is room, before the program runs."""
     try:
         raw = RawRecording(Path(tempfile.mkdtemp(prefix="tracebin-")))
     except OSError as fault:
         raise RecorderError(f"no folder can be made to record into: {fault.strerror or fault}") from None
     try:
-        room(raw.folder, request.max_bytes)
+        limit = DiskLimit(raw.folder, room(raw.folder, request.max_bytes))
         raw.write_launch(_launch(request, environ))
         raw.reserve_finish()
         if request.target == "script" and request.keep_source:
@@ -183,7 +184,7 @@ def _begin_raw(request: Request, environ: Mapping[str, str]) -> RawRecording:
     except RecorderError:
         shutil.rmtree(raw.folder, ignore_errors=True)
         raise
-    return raw
+    return raw, limit
 
 
 def _kept(folder: Path) -> str:
@@ -221,6 +222,8 @@ def _troubles(finished: Finished, limit: DiskLimit) -> Iterator[str]:
         yield f"What the program wrote to {where} was not kept: it went where it can't be read back."
     if limit.refused:
         yield "The raw recording grew beyond --max-size: its file system gives no room back."
+    if limit.has_stopped:
+        yield "There was no more room for samples: they end before the program does."
     if limit.is_full():
         yield "The disk of the raw recording was full: what came after that is missing."
 
@@ -248,6 +251,8 @@ def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
     if request.starts_paused:
         options["start_paused"] = True
     problems = []
+    if not can_hold_samples():
+        problems.append("The limit on the size of files is too low for samples: there are none.")
     if "PYPYLOG" in environ:
         problems.append("PYPYLOG was set: PyPy's log went to tracebin instead.")
     return Launch(

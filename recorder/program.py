@@ -49,6 +49,9 @@ class Finished:
     rusage: Usage
 
 
+_FIRST_CHORE_MS = 20
+
+
 class Chore(NamedTuple):
     """What is to be done now and then while the program runs."""
 
@@ -129,13 +132,15 @@ class _Running:
     def _serve(self, child: Union[DirectChild, SessionChild], chore: Optional[Chore]) -> Ended:
         if isinstance(child, SessionChild):
             child.attach(self._loop, self._on_changes)
-        due = time.monotonic()
+        # Soon at first: much is written while a program starts.
+        due, pause_ms = time.monotonic(), _FIRST_CHORE_MS
         while self._ended is None:
-            waits = [child.look_again_ms(), chore.every_ms if chore else None]
+            waits = [child.look_again_ms(), pause_ms if chore else None]
             self._loop.step(min((wait for wait in waits if wait is not None), default=None))
             if chore and time.monotonic() >= due:
                 chore.do()
-                due = time.monotonic() + chore.every_ms / 1000
+                due = time.monotonic() + pause_ms / 1000
+                pause_ms = min(2 * pause_ms, chore.every_ms)
         return self._ended
 
     def _on_signals(self) -> None:

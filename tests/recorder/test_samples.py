@@ -202,6 +202,52 @@ def test_a_killed_process_has_stamps_for_its_first_samples() -> None:
     assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [30, 200, 1000]
 
 
+def test_samples_on_both_sides_of_a_gap_have_their_stamps() -> None:
+    found = SampleFile(6, THREE.samples, gap=1)
+    stamps = [Stamp(tick, 0) for tick in (3, 20, 50, 80, 90)]
+    # Those behind it are the last, if the sampler came to its end; else nobody knows.
+    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
+    assert placed(found, stamps, notes) == [30, 800, 900]
+
+
+@pytest.mark.parametrize("version", [6, 7])
+def test_what_stands_behind_a_gap_is_read(version: int) -> None:
+    written = Written(version)
+    for number in range(40):
+        written.stack([(1, 100), (1, number)], time=number)
+    written.name(100, "py:f:3:/x/a.py")
+    data = written.end()
+    # WHEN a piece is gone that begins and ends in the middle of samples
+    found = read_samples(data[:400], data[900:])
+    assert found.cut is None
+    assert found.gap is not None
+    seen = [struct.unpack("<4q", sample.stack)[3] for sample in found.samples]
+    assert seen[: found.gap] == list(range(found.gap))
+    assert seen[found.gap :] == list(range(seen[found.gap], 40))
+    assert len(seen) < 40
+    assert found.names[100].name == "f"
+
+
+def test_nothing_is_made_of_a_gap_that_reaches_to_the_end() -> None:
+    data = whole(6)
+    found = read_samples(data[:200], b"\1" * 100)
+    assert found.gap == len(found.samples)
+
+
+@pytest.mark.parametrize("version", [6, 7])
+def test_a_sample_without_memory_among_others(version: int) -> None:
+    # GIVEN a sampler that couldn't read how much memory there was, for some samples and the last
+    written = Written(version)
+    for memory in (True, False, False, True, False):
+        written.memory = memory
+        written.stack([(1, 100)], kib=10, time=7)
+    written.name(100, "py:f:3:/x/a.py")
+    found = read_samples(written.end())
+    assert [sample.memory_bytes for sample in found.samples] == [10240, -1, -1, 10240, -1]
+    assert {sample.time_ns for sample in found.samples} == {7 if version == 7 else None}
+    assert (found.cut, found.names[100].name) == (None, "f")
+
+
 def test_stamps_are_read_as_far_as_they_go() -> None:
     data = struct.pack("<4Q", 5, 2**64 - 1, 6, 7)
     assert read_stamps(data + b"cut") == [Stamp(5, 2**64 - 1), Stamp(6, 7)]

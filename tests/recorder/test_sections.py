@@ -22,6 +22,20 @@ class Seen:
         return [(section.name, section.complete) for section in self.closed]
 
 
+def test_behind_a_piece_that_is_gone_what_does_not_fit_is_normal() -> None:
+    seen = Seen("[1] {jit-tracing\n[2] {b\nlost")
+    # WHEN the log goes on inside of sections that nobody saw begin
+    seen.reader.skip()
+    seen.reader.feed(
+        "ine\n[5] jit-tracing}\n[6] {gc-minor\n[7] gc-minor}\nstray\n[8] {jit-tracing".splitlines()
+    )
+    assert seen.names() == [("b", False), ("jit-tracing", False), ("gc-minor", True)]
+    assert (seen.reader.strays, seen.reader.crossed) == (0, 0)
+    # THEN from the next tracing on it isn't any more
+    seen.reader.feed(["[9] x}", "[10] jit-tracing}", "stray"])
+    assert (seen.reader.strays, seen.reader.crossed) == (1, 1)
+
+
 def test_lines_belong_to_the_innermost_section() -> None:
     seen = Seen("[1] {a\none\n[2] {b\ntwo\n[5] b}\nthree\n[9] a}")
     b, a = seen.closed

@@ -8,6 +8,7 @@ program that takes the process by exec, and kills it.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import os
 
 from .notes import Notes
 from .stamps import Stamps
@@ -62,7 +63,8 @@ class Sampling:
         """Have each sample's time and program counter kept beside it, where that can be done."""
         try:
             file = self.notes.open("stamps")
-            stamps = Stamps(_signal.SIGPROF, lambda rows: self.notes.write_all(file, rows))
+            stop = os.path.join(os.path.dirname(self.notes.stem), "stop")
+            stamps = Stamps(_signal.SIGPROF, lambda rows: self.notes.write_all(file, rows), self.file, stop)
             stamps.install()
             self.stamps = stamps
         except OSError:
@@ -94,6 +96,8 @@ class Sampling:
         """Write out what is in memory."""
         if self.stamps is not None:
             self.stamps.flush()
+            if self.stamps.is_stopped():
+                self.stop()
 
     def stop(self) -> None:
         """End it and have PyPy write the names of what was sampled."""
@@ -102,6 +106,7 @@ class Sampling:
         try:
             if self.timer is not None:
                 self.timer.delete()
+                self.timer = None
             # It would write the names into a file that the program has put under its number.
             if _vmprof.is_enabled() and self.notes.descriptors.owns(self.file):
                 self.disable(_vmprof)
@@ -114,7 +119,8 @@ class Sampling:
         # A handler that the program has set for the signal has put an end to the sampler's.
         is_ours = _signal.getsignal(_signal.SIGPROF) == self.handler
         _vmprof.disable()
-        self.flush()
+        if self.stamps is not None:
+            self.stamps.flush()
         written = self.notes.now()
         self.notes.add("sampled", {"stopped_ns": stopped, "written_ns": written, "timer_taken": not is_ours})
 

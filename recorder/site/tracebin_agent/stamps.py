@@ -20,18 +20,26 @@ class Stamps:
 
     MOST = 1 << 22  # 16 bytes each; an hour at one a millisecond. The kernel gives memory as it is used.
     MAP_FLAGS = 0x4022  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    MAP_SHARED = 1
     SIGACTION_BYTES = 152
 
-    def __init__(self, number: int, write: Any) -> None:
+    def __init__(self, number: int, write: Any, samples: int, stop: str) -> None:
+        """Stamp the signal ``number``; ``samples`` is the sampler's file, ``stop`` the one that ends it."""
         import os
 
         if os.uname().machine != "x86_64":
             raise OSError("only x86-64 is known")
         self.number = number
         self.write = write
+        self.samples = samples
         self.written = 0
         self.libc = Libc()
         self.memory = self.libc.call("mmap", "PPiiiP", 0, 16 + 16 * self.MOST, 3, self.MAP_FLAGS, -1, 0)
+        file = os.open(stop, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self.stop = self.libc.call("mmap", "PPiiiP", 0, 4096, 1, self.MAP_SHARED, file, 0)
+        finally:
+            os.close(file)
         self.code = self.libc.call("mmap", "PPiiiP", 0, 4096, 7, self.MAP_FLAGS, -1, 0)
 
     def install(self) -> None:
@@ -43,8 +51,34 @@ class Stamps:
         self.libc.copy(self.code.to_bytes(8, "little"), action.buffer)
         self.libc.call("sigaction", "iPP", self.number, action.buffer, 0)
 
+    def is_stopped(self) -> bool:
+        """Say whether the launcher wants no more samples: the disk is full."""
+        return self.libc.read(self.stop, 1) != b"\0"
+
+    def guard(self) -> bytes:
+        """Assemble: return at once if the launcher said stop, or the sampler's file has been closed.
+
+        Where PyPy can't write samples, its buffers fill, and the next code object the
+        program makes raises SystemError in the program.
+        """
+        return b"".join(
+            (
+                b"\x48\xb8" + self.stop.to_bytes(8, "little"),  # mov rax, stop
+                b"\x80\x38\x00",  # cmp byte [rax], 0
+                b"\x74\x01\xc3",  # je over it; ret
+                b"\x57\x56\x52",  # push rdi; push rsi; push rdx
+                b"\xbf" + self.samples.to_bytes(4, "little"),  # mov edi, samples
+                b"\xbe\x01\x00\x00\x00",  # mov esi, F_GETFD
+                b"\xb8\x48\x00\x00\x00",  # mov eax, fcntl
+                b"\x0f\x05",  # syscall
+                b"\x5a\x5e\x5f",  # pop rdx; pop rsi; pop rdi
+                b"\x85\xc0",  # test eax, eax
+                b"\x79\x01\xc3",  # jns over it; ret
+            )
+        )
+
     def instructions(self, handler: bytes) -> bytes:
-        """Assemble: take a row, unless all are taken; store the clock and rip; go on in ``handler``.
+        """Assemble: the guard; take a row, unless all are; store the clock and rip; go on in ``handler``.
 
         The row's number is in the first word of the memory.  rdx is the handler's third
         argument, a ucontext_t, whose rip lies at 0xa8 (sys/ucontext.h).
@@ -65,6 +99,7 @@ class Stamps:
         )
         return b"".join(
             (
+                self.guard(),
                 b"\x48\xb9" + self.memory.to_bytes(8, "little"),  # mov rcx, memory
                 b"\xb8\x01\x00\x00\x00",  # mov eax, 1
                 b"\xf0\x48\x0f\xc1\x01",  # lock xadd [rcx], rax

@@ -1,0 +1,133 @@
+"""Recording with little room on disk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+# Each function is compiled, and puts some 20 KB into the log.
+BUSY = """\
+for n in range({rounds}):
+    made = {{}}
+    exec("def f(a):\\n    s = 0\\n    for i in range(2100):\\n        if i %% 3: s += i\\n"
+         "        else: s -= %d\\n    return s\\nf(1)" % n, made)
+print("done")
+"""
+
+CAN_MOUNT = (
+    shutil.which("unshare") is not None
+    and subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
+    ).returncode
+    == 0
+)
+mounts = pytest.mark.skipif(not CAN_MOUNT, reason="this system gives nobody a disk of their own")
+
+
+def on_small_disk(twice: Any, size: str, script: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a shell script with a disk of its own at ``small``, and TMPDIR on it."""
+    (twice.folder / "small").mkdir()
+    begin = f"mount -t tmpfs -o size={size} none small && mkdir small/tmp && "
+    command = ["unshare", "-rm", "sh", "-c", begin + script]
+    tmpdir = str(twice.folder / "small" / "tmp")
+    done: subprocess.CompletedProcess[bytes] = twice.call(*command, TMPDIR=tmpdir, TRACEBIN_PYPY=twice.pypy)
+    return done
+
+
+def run(out: str) -> str:
+    return f"{sys.executable} -m tracebin run -q -o {out} prog.py"
+
+
+@mounts
+def test_8_mb_are_enough_for_half_of_them_to_be_used(twice: Any) -> None:
+    twice.write("prog.py", BUSY.format(rounds=30))
+    done = on_small_disk(twice, "8m", f"{run('small/run.json.gz')} && cp small/run.json.gz {twice.bundle}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
+    assert twice.opened().of("traces")
+
+
+FILLS = """\
+import os
+with open("small/own", "wb", buffering=0) as own:
+    try:
+        while own.write(b"x" * 4096) == 4096: pass
+    except OSError: pass
+"""
+
+
+@mounts
+def test_a_disk_that_is_full_does_not_harm_the_program(twice: Any) -> None:
+    # GIVEN a program that fills the disk, and makes code objects, which PyPy's sampler has to name
+    twice.write("prog.py", FILLS + BUSY.format(rounds=30))
+    recover = f"{sys.executable} -m tracebin recover small/tmp/tracebin-* -o {twice.bundle}"
+    script = f"{run('small/run.json.gz')}; echo $?; {recover}"
+    done = on_small_disk(twice, "8m", script)
+    # THEN it runs on; the bundle finds no room, and is made elsewhere
+    assert done.stdout.decode() == f"done\n73\n{twice.bundle}\n"
+    assert re.fullmatch(
+        rb"tracebin: the bundle \S+ can't be written: No space left .*; the raw recording is kept in .*\n",
+        done.stderr,
+    )
+    opened = twice.opened()
+    assert "launch" in opened.problems()
+    assert opened.run.exit.status == 0
+    assert (opened.run.output["stdout"].total_bytes, opened.of("processes")[0].exit.status) == (5, 0)
+
+
+@mounts
+def test_a_disk_without_room_is_told_before_the_program_runs(twice: Any) -> None:
+    twice.write("prog.py", "print('ran')")
+    done = on_small_disk(twice, "1m", run(str(twice.bundle)))
+    assert (done.returncode, done.stdout) == (70, b"")
+    assert b"there is no room for a recording in" in done.stderr
+
+
+@mounts
+def test_a_folder_that_can_only_be_read(twice: Any) -> None:
+    twice.write("prog.py", "print('ran')")
+    begin = "cp prog.py small && mount -o remount,ro small && cd small && "
+    done = on_small_disk(
+        twice, "8m", begin + f"TMPDIR= {run(str(twice.bundle))}; {sys.executable} -m tracebin run -q prog.py"
+    )
+    # The bundle can lie elsewhere; where it can't, that is told before the program runs.
+    assert (done.returncode, done.stdout) == (73, b"ran\n")
+    assert done.stderr.endswith(b"the folder can't be written to; name another with -o\n")
+    assert twice.opened().run.cwd == str(twice.folder / "small")
+
+
+@pytest.mark.parametrize("blocks", [16, 2000])
+def test_a_limit_on_the_size_of_files_does_not_harm_the_program(twice: Any, blocks: int) -> None:
+    twice.write("prog.py", BUSY.format(rounds=30))
+    done = twice.call("sh", "-c", f"ulimit -f {blocks}; {run(str(twice.bundle))}", TRACEBIN_PYPY=twice.pypy)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
+    opened = twice.opened()
+    assert opened.run.output["stdout"].head == "done\n"
+    assert "too low for samples" in " ".join(problem.text for problem in opened.of("problems"))
+
+
+def test_what_is_beyond_max_size_is_dropped_and_counted(twice: Any) -> None:
+    # GIVEN one processor, so that the log isn't read before it is dropped
+    twice.write("prog.py", BUSY.format(rounds=150))
+    command = f"taskset -c 0 {sys.executable} -m tracebin run -q --max-size 1M -o {twice.bundle} prog.py"
+    done = twice.call("sh", "-c", command, TRACEBIN_PYPY=twice.pypy)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
+    opened = twice.opened()
+    assert opened.problems() <= {"dropped", "unmatched-code", "no-stamps"}
+    (dropped,) = [each for each in opened.of("problems") if "log" in each.text]
+    assert dropped.count > 500_000
+    # THEN the beginning is there, and the end with the counts
+    traces = [trace for trace in opened.of("traces") if not trace.own]
+    assert 10 < len(traces) < 150
+    assert any(trace.runs for trace in traces)
+
+
+@pytest.mark.parametrize(("size", "why"), [("12X", "no size"), ("900K", "too little")])
+def test_a_size_that_is_none(twice: Any, size: str, why: str) -> None:
+    done = twice.tracebin("run", "--max-size", size, "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert why in done.stderr.decode()
