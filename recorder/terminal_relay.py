@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import signal
 import termios
 import time
@@ -241,7 +242,8 @@ def _terminal_is_gone() -> bool:
 def _lead(command: Command, terminal: PseudoTerminal, queue: SignalQueue, report: int) -> NoReturn:
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        _close_what_is_ours({report, terminal.slave, *(fd for fd in (command.stdout, command.stderr) if fd)})
+        streams = (fd for fd in (command.stdout, command.stderr) if fd)
+        _close_what_is_ours({report, terminal.slave, queue.fd, *streams})
         os.setsid()
         fcntl.ioctl(terminal.slave, termios.TIOCSCTTY, 0)
         _watch_program(command, terminal, queue, report)
@@ -257,29 +259,34 @@ def _watch_program(command: Command, terminal: PseudoTerminal, queue: SignalQueu
         os.tcsetpgrp(slave, os.getpid())
         queue.restore_in_child()
 
-    def on_hang_up(number: int, frame: object) -> None:
-        # The real terminal is gone, or the launcher was killed.  The kernel tells
-        # only the leader, who tells the others.
-        send(-pid, signal.SIGHUP)
-        send(-pid, signal.SIGCONT)
-        _put_right(terminal)
-
     started_ns = time.monotonic_ns()
     try:
         pid = spawn(command, before_exec)
     except ProgramNotStarted as error:
         _tell(report, {"refused": str(error)})
         return
-    signal.signal(signal.SIGHUP, on_hang_up)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     _tell(report, {"pid": pid, "started_ns": started_ns})
+    # Not a handler for SIGHUP: one that comes just before a wait for the program would run after it.
+    events = select.poll()
+    events.register(queue.fd, select.POLLIN)
     change: Optional[Change] = None
     while not isinstance(change, Ended):
-        change = wait_for(pid, os.WUNTRACED)
+        change = wait_for(pid, os.WUNTRACED | os.WNOHANG)
         if isinstance(change, Ended):
             _step_in_front(slave)
         if change:
             _tell(report, _message_of(change))
+            continue
+        events.poll()
+        if any(arrived.number == signal.SIGHUP for arrived in queue.read()):
+            _hang_up(pid, terminal)
+
+
+def _hang_up(pid: int, terminal: PseudoTerminal) -> None:
+    """Tell the program what the kernel tells only the leader: its terminal, or the launcher, is gone."""
+    send(-pid, signal.SIGHUP)
+    send(-pid, signal.SIGCONT)
+    _put_right(terminal)
 
 
 def _put_right(terminal: PseudoTerminal) -> None:
