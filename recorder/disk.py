@@ -36,8 +36,8 @@ _AHEAD_BYTES = 1 << 20
 _BLOCK = 1 << 12
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
 _PUNCH = 2  # FALLOC_FL_PUNCH_HOLE
-# PyPy writes at most some 20 MB a second; between two looks a quarter of the room may fill.
-_BYTES_PER_MS = 50_000
+# PyPy logs some 20 MB a second, exact calls come at 160; between two looks a quarter of the room may fill.
+_BYTES_PER_MS = 200_000
 _LONGEST_MS, _SHORTEST_MS = 500, 20
 
 

@@ -30,7 +30,7 @@ _OPTIMIZED = 1
 
 
 def codes_of(path: str, optimize: int = 0) -> Iterator[Tuple[CodeType, str]]:
-    """Yield every code object of the source file ``path`` and its qualified name; none if it can't be compiled.
+    """Yield every code object of the source file ``path`` and its qualified name; none if it is no Python.
 
     PyPy before 3.11 has no ``co_qualname``: how code objects nest says it.
     """

@@ -11,7 +11,7 @@ from tracebin.recorder.raw import Notes
 from tracebin.recorder.samples import SampleFile
 from tracebin.recorder.stacks import Stacks
 
-_DROPPED_FROM = {"prof": "the samples", "log": "the JIT's log"}
+_DROPPED_FROM = {"calls": "the exact calls", "prof": "the samples", "log": "the JIT's log"}
 
 
 def dropped_problems(dropped: Dict[str, int]) -> Iterator[Problem]:

@@ -231,6 +231,8 @@ class _ProcessReading:
         """Settle the log and read the samples."""
         self._learn()
         called = self._calls.finish()
+        if self._calls.dropped:
+            self._dropped["calls"] = self._calls.dropped
         self._log.feed(self._splitter.end())
         self._log.end()
         if self._stream is not None:
