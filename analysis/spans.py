@@ -77,6 +77,7 @@ class Spanner:
         self._rows: List[int] = []
         self._frames: List[_Frame] = []
         self._last_ns: Optional[int] = None
+        self._paused_until_ns: Optional[int] = None
         self._spans = 0
         self._taken = 0
         self._columns = {name: array("q") for name in SPAN_COLUMNS}
@@ -92,7 +93,7 @@ class Spanner:
             since = self._last_ns
             if since is None or time - since > self._gap_ns:
                 self.end()
-                since = time - self._interval_ns
+                since = first_since(time, self._interval_ns, self._paused_until_ns)
             if not self._rows or self._rows[-1] != row:
                 self._change(row, since)
             self._last_ns = time
@@ -101,6 +102,11 @@ class Spanner:
         """End all spans that are open, where the last sample was."""
         if self._last_ns is not None:
             self._close(0, self._last_ns)
+
+    def pause(self, until_ns: int) -> None:
+        """End all spans: there are no samples before ``until_ns``."""
+        self.end()
+        self._last_ns, self._paused_until_ns = None, until_ns
 
     def take(self) -> Dict[str, Ints]:
         """Give the spans since the last time; of those still open :attr:`late` will tell how they ended."""
@@ -188,9 +194,14 @@ def interval_of(times: Ints) -> int:
     return int(np.median(apart)) if len(apart) else DEFAULT_PERIOD_NS
 
 
-def state_runs(times: Ints, states: Ints, memory: Ints, before_ns: Optional[int], interval_ns: int) -> Rows:
+def first_since(time: int, interval_ns: int, paused_until_ns: Optional[int]) -> int:
+    """Say since when a sample without one before it stands: for an interval, but never in a pause."""
+    return time - interval_ns if paused_until_ns is None else max(time - interval_ns, paused_until_ns)
+
+
+def state_runs(times: Ints, states: Ints, memory: Ints, before_ns: int, interval_ns: int) -> Rows:
     """Make rows of successive samples of one state and one size of memory; the key is the state."""
-    starts = np.concatenate(([times[0] - interval_ns if before_ns is None else before_ns], times[:-1]))
+    starts = np.concatenate(([before_ns], times[:-1]))
     is_gap = times - starts > GAP_INTERVALS * interval_ns
     starts = np.where(is_gap, times - interval_ns, starts)
     same = (states[1:] == states[:-1]) & (memory[1:] == memory[:-1]) & ~is_gap[1:]

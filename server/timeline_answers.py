@@ -44,6 +44,7 @@ class ProcessTimes:
     command: List[str]
     start_ns: int
     end_ns: Optional[int]
+    paused: List[List[int]]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class ThreadTimes:
     process: int
     native_id: int
     name: Optional[str]
+    start_ns: Optional[int]
+    end_ns: Optional[int]
     interval_ns: Optional[int]
     sources: List[Source]
 

@@ -8,15 +8,15 @@ temporary file until it is known how they end.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from tracebin.analysis.calls import FARTHEST_NS
-from tracebin.analysis.lod import Ints, Rows
-from tracebin.analysis.spans import SPAN_COLUMNS, Spanner, StackTree, interval_of, state_runs
+from tracebin.analysis.lod import Rows
+from tracebin.analysis.spans import (
+    StackTree,
+)
 from tracebin.bundle.records import (
     GC_KINDS,
     Abort,
@@ -31,9 +31,10 @@ from tracebin.bundle.records import (
     Trace,
 )
 from tracebin.errors import MalformedBundle
-from tracebin.server.call_lane import STATE_COLUMNS, CallLane
+from tracebin.server.call_lane import CallLane
 from tracebin.server.parts import PartsWriter
 from tracebin.server.pyramid import LEAF_ROWS, PyramidWriter
+from tracebin.server.sample_lane import SampleLane, Spill
 
 # What a lane of events holds, by the number its rows have as key.
 TRACKS = {
@@ -43,8 +44,6 @@ TRACKS = {
 }
 # Threads beyond are not on the time line: each costs some milliseconds, however little it did.
 MOST_THREADS = 4_096
-_LIMIT = FARTHEST_NS
-SAMPLES_AT_ONCE = 1_024
 
 
 class TimelineWriter:
@@ -56,7 +55,7 @@ class TimelineWriter:
 
     def __init__(self, parts: PartsWriter) -> None:
         self._parts = parts
-        self._spill = _Spill()
+        self._spill = Spill()
         self._processes: List[Process] = []
         self._threads: List[Thread] = []
         self._functions = 0
@@ -65,7 +64,7 @@ class TimelineWriter:
         self._lane_count = 0
         self._events: Dict[Tuple[str, int], _EventLane] = {}
         self._tree = StackTree()
-        self._samples: Dict[int, _SampleLane] = {}
+        self._samples: Dict[int, SampleLane] = {}
         self._calls: Dict[int, CallLane] = {}
         self._counts: Dict[str, int] = {}
 
@@ -96,10 +95,7 @@ class TimelineWriter:
         self._parts.finish(
             {
                 "processes": [_process_note(index, process) for index, process in enumerate(self._processes)],
-                "threads": [
-                    {name: getattr(thread, name) for name in ("process", "native_id", "name")}
-                    for thread in self._threads
-                ],
+                "threads": [vars(thread) for thread in self._threads],
                 "functions": self._functions,
                 "lanes": self._lanes,
             }
@@ -170,8 +166,10 @@ class TimelineWriter:
         if thread not in self._samples:
             if len(self._samples) >= MOST_THREADS:
                 return
-            self._process_of(thread)
-            self._samples[thread] = _SampleLane(self._parts, self._new_lane(3), self._tree, self._spill)
+            pauses = [pause.end_ns for pause in self._processes[self._process_of(thread)].paused]
+            self._samples[thread] = SampleLane(
+                self._parts, self._new_lane(3), self._tree, self._spill, pauses
+            )
         self._samples[thread].add(chunk)
 
     def _add_calls(self, chunk: CallChunk) -> None:
@@ -195,7 +193,10 @@ class TimelineWriter:
     def _process_of(self, thread: int) -> int:
         if not 0 <= thread < len(self._threads):
             raise MalformedBundle(f"there is no thread {thread}")
-        return self._threads[thread].process
+        process = self._threads[thread].process
+        if not 0 <= process < len(self._processes):
+            raise MalformedBundle(f"there is no process {process}")
+        return process
 
     def _events_of(self, family: str, process: int) -> _EventLane:
         if not 0 <= process < len(self._processes):
@@ -221,7 +222,7 @@ _STEPS: Dict[str, Callable[[TimelineWriter, Any], None]] = {
 
 
 def _process_note(index: int, process: Process) -> Dict[str, Any]:
-    shown = ("pid", "parent", "command", "start_ns", "end_ns")
+    shown = ("pid", "parent", "command", "start_ns", "end_ns", "paused")
     return {"id": index, **{name: getattr(process, name) for name in shown}}
 
 
@@ -231,13 +232,13 @@ class _EventLane:
     def __init__(self, parts: PartsWriter, lane: int) -> None:
         self.lane = lane
         self.events = 0
-        self.first_ns = _LIMIT
-        self.last_ns = -_LIMIT
+        self.first_ns = FARTHEST_NS
+        self.last_ns = -FARTHEST_NS
         self._pyramid = PyramidWriter(parts, lane, ())
         self._rows: List[Tuple[int, int, int, int, int]] = []
 
     def add(self, track: int, start: int, end: int, number: int, busy: Optional[int] = None) -> None:
-        if not -_LIMIT < start <= end < _LIMIT:
+        if not -FARTHEST_NS < start <= end < FARTHEST_NS:
             raise MalformedBundle("a time more than 36 years from the start of the run")
         self.first_ns, self.last_ns = min(self.first_ns, start), max(self.last_ns, end)
         self.events += 1
@@ -256,110 +257,3 @@ class _EventLane:
         self._rows = []
         rows = Rows(key, start, end, end - start, call, np.ones(len(key), np.int64), busy)
         self._pyramid.add(rows, int(start.min()), int(end.max()))
-
-
-class _Spill:
-    """One temporary file for the spans of all threads, made when it is needed."""
-
-    def __init__(self) -> None:
-        self._file: Optional[IO[bytes]] = None
-
-    def write(self, spans: Mapping[str, Ints]) -> Tuple[int, int]:
-        """Put spans away; give what :meth:`read` needs to find them."""
-        self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        at = self._file.seek(0, os.SEEK_END)
-        for name in SPAN_COLUMNS:
-            self._file.write(spans[name].tobytes())
-        return at, len(spans["start"])
-
-    def read(self, at: int, rows: int) -> Dict[str, Ints]:
-        """Get spans back."""
-        assert self._file is not None
-        self._file.seek(at)
-        size = rows * 8
-        data = [np.frombuffer(self._file.read(size), np.int64).copy() for _ in SPAN_COLUMNS]
-        return dict(zip(SPAN_COLUMNS, data))
-
-    def close(self) -> None:
-        """Remove the file."""
-        if self._file is not None:
-            self._file.close()
-
-
-class _SampleLane:
-    """The samples of one thread: its spans (lanes ``lane`` and ``lane + 1``) and states (``lane + 2``)."""
-
-    def __init__(self, parts: PartsWriter, lane: int, tree: StackTree, spill: _Spill) -> None:
-        self.calls = CallLane(parts, lane, STATE_COLUMNS)
-        self.lane = lane + 2
-        self.interval_ns = 0
-        self.first_ns = _LIMIT
-        self.last_ns = -_LIMIT
-        self._tree = tree
-        self._states = PyramidWriter(parts, lane + 2, ("memory",))
-        self._spanner: Optional[Spanner] = None
-        self._before: Optional[int] = None
-        self._spill = spill
-        self._spilled: List[Tuple[int, int]] = []
-        self._waiting: List[Tuple[Ints, Ints, Ints]] = []
-
-    def add(self, chunk: SampleChunk) -> None:
-        if not chunk.time:
-            return
-        time = chunk.first_ns + np.cumsum(np.array(chunk.time, np.int64))
-        if int(time[0]) < self.last_ns:
-            raise MalformedBundle("samples of a thread run back in time")
-        if max(abs(int(time[0])), abs(int(time[-1]))) >= _LIMIT:
-            raise MalformedBundle("a time more than 36 years from the start of the run")
-        self.first_ns, self.last_ns = min(self.first_ns, int(time[0])), int(time[-1])
-        self._waiting.append((time, np.array(chunk.stack, np.int64), np.array(chunk.memory, np.int64)))
-        if sum(len(part[0]) for part in self._waiting) >= LEAF_ROWS // 2:
-            self._flush()
-
-    def finish(self) -> None:
-        self._flush()
-        if self._spanner is None:
-            return
-        self._states.finish()
-        self._spanner.end()
-        first = 0
-        for at, rows in self._spilled:
-            first += self._pass_on(self._spill.read(at, rows), first)
-        self._pass_on(self._spanner.take(), first)
-        self.calls.finish()
-
-    def _pass_on(self, spans: Mapping[str, Ints], first: int) -> int:
-        """Give spans to the lane of calls, whole now that all have ended."""
-        self._complete(spans, first)
-        rows = len(spans["start"])
-        for begin in range(0, rows, LEAF_ROWS):
-            self.calls.add({name: column[begin : begin + LEAF_ROWS] for name, column in spans.items()})
-        return rows
-
-    def _flush(self) -> None:
-        if not self._waiting:
-            return
-        time, stack, memory = (np.concatenate(parts) for parts in zip(*self._waiting))
-        self._waiting = []
-        if self._spanner is None:
-            self.interval_ns = interval_of(time)
-            self._spanner = Spanner(self._tree, self.interval_ns)
-        states = np.frombuffer(self._tree.state, np.int64)[stack]
-        runs = state_runs(time, states, memory, self._before, self.interval_ns)
-        self._states.add(runs, int(runs.start[0]), int(runs.end[-1]))
-        self._before = int(time[-1])
-        # In portions, since many spans may begin at one sample.
-        for first in range(0, len(time), SAMPLES_AT_ONCE):
-            last = first + SAMPLES_AT_ONCE
-            self._spanner.add(time[first:last].tolist(), stack[first:last].tolist())
-            if len(self._spanner) >= LEAF_ROWS:
-                self._spilled.append(self._spill.write(self._spanner.take()))
-
-    def _complete(self, spans: Mapping[str, Ints], first: int) -> None:
-        """Put in how those spans ended that were still open when they were written."""
-        assert self._spanner is not None
-        late = self._spanner.late
-        for at in np.flatnonzero(spans["state"] == -1).tolist():
-            ended = late.pop(first + at)
-            for name in ("duration", "state", "trace"):
-                spans[name][at] = getattr(ended, name)

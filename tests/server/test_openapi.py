@@ -46,6 +46,19 @@ ANSWERS = [
     ("/runs/{run_id}/aborts", "/runs/<run>/aborts"),
     ("/runs/{run_id}/functions", "/runs/<run>/functions"),
     ("/runs/{run_id}/files/{index}", "/runs/<run>/files/1"),
+    ("/runs/{run_id}/names", "/runs/<run>/names"),
+    ("/runs/{run_id}/threads", "/runs/<run>/threads"),
+    ("/runs/{run_id}/timeline", "/runs/<run>/timeline?source=sampled"),
+    ("/runs/{run_id}/events", "/runs/<run>/events"),
+    ("/runs/{run_id}/marks", "/runs/<run>/marks"),
+    ("/runs/{run_id}/states", "/runs/<run>/states?width=10"),
+    ("/runs/{run_id}/calls/{index}", "/runs/<run>/calls/1"),
+    ("/runs/{run_id}/calls/of", "/runs/<run>/calls/of?function=0,1"),
+    ("/runs/{run_id}/find", "/runs/<run>/find?function=0&after=-1"),
+    ("/runs/{run_id}/find", "/runs/<run>/find?function=0&before=0"),
+    ("/runs/{run_id}/totals", "/runs/<run>/totals?source=sampled"),
+    ("/runs/{run_id}/sandwich", "/runs/<run>/sandwich?function=0"),
+    ("/runs/{run_id}/left-heavy", "/runs/<run>/left-heavy"),
 ]
 
 

@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import zstandard
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from tracebin.bundle import records as r
+from tracebin.server.store import DERIVED, Store
 
 MS = 1_000_000
 SEVEN = [
@@ -132,3 +135,252 @@ def test_everything_answers(api: Api) -> None:
         for path in ("/sandwich", "/calls/of"):
             api(path, source=source, function=0)
         api("/find", source=source, function="0,1", after=-1)
+
+
+# --- events and states ------------------------------------------------------------------
+
+
+def test_events_are_where_the_bundle_has_them(api: Api) -> None:
+    answer = api("/events", start=0, end=100_000, width=8192)
+    tracks = answer["tracks"]
+    assert list(tracks) == [
+        *("tracing", "optimising", "backend", "abort"),
+        *("minor", "major step", "major", "mark", "span"),
+    ]
+    # The trace from 1000 to 1300 took 100, 150 and 50; its bridge from 5000 likewise.
+    for name, start, duration in (("tracing", 1000, 100), ("optimising", 1100, 150), ("backend", 1250, 50)):
+        assert tracks[name]["start"] == [start, 4000]
+        assert tracks[name]["duration"] == tracks[name]["busy"] == [duration, duration]
+        assert tracks[name]["id"] == [0, 1]
+    assert (tracks["abort"]["start"], tracks["abort"]["duration"]) == ([100], [300])
+    assert (tracks["minor"]["start"], tracks["minor"]["id"]) == ([10_000, 500], [0, 1])
+    assert tracks["mark"] == {"start": [60], "duration": [0], "count": [1], "busy": [0], "id": [0]}
+    assert tracks["span"]["start"] == []
+
+
+def test_events_that_are_close_are_counted(api: Api) -> None:
+    tracks = api("/events", start=0, end=1 << 20, width=1)["tracks"]
+    assert (tracks["backend"]["count"], tracks["backend"]["busy"]) == ([2], [100])
+    assert (tracks["minor"]["count"], tracks["minor"]["busy"]) == ([2], [220])
+
+
+def test_marks(api: Api) -> None:
+    mark = {"id": 0, "thread": 0, "start_ns": 60, "duration_ns": None, "name": "here", "data": "{}"}
+    assert api("/marks") == {"total": 1, "marks": [mark]}
+    assert api("/marks", offset=1) == {"total": 1, "marks": []}
+
+
+@pytest.mark.parametrize("width", [1, 7, 1000, 8192])
+def test_shares_of_the_states_add_up(api: Api, width: int) -> None:
+    answer = api("/states", width=width)
+    assert {sum(bucket) for bucket in zip(*answer["shares"])} == {1000}
+    assert min(map(min, answer["shares"])) >= 0
+    assert sum(answer["samples"]) == 3
+    assert max(answer["memory"]) == 1 << 20
+    buckets = (answer["end_ns"] - answer["start_ns"]) // answer["resolution_ns"]
+    assert {len(column) for column in (*answer["shares"], answer["samples"], answer["memory"])} == {buckets}
+
+
+def test_the_ribbon_shows_what_the_samples_and_the_log_say(api: Api) -> None:
+    # Three samples a microsecond apart: interpreted, jitted, interpreted.
+    answer = api("/states", start=999_000, end=1_002_000, width=3)
+    shares = dict(zip(answer["states"], answer["shares"]))
+    known = [1000 - unknown for unknown in shares["unknown"]]
+    assert sum(known) * answer["resolution_ns"] / 1000 == pytest.approx(3000, rel=0.01)
+    assert sum(shares["jitted"]) * answer["resolution_ns"] / 1000 == pytest.approx(1000, rel=0.01)
+    # A trace and a collection, by the log.
+    assert api("/states", start=1024, end=1152, width=1)["shares"][3] == [1000]
+    assert api("/states", start=11_008, end=11_040, width=1)["shares"][4] == [1000]
+
+
+def test_sampled_spans(api: Api) -> None:
+    answer = api("/timeline", source="sampled", start=990_000, end=1_010_000, width=8192)
+    # A frame stays while its caller and function do, whatever its state; each sample stands for 1000 ns.
+    assert rows_of(answer) == [
+        (0, 999_000, 3000, 1, 1),
+        (1, 1_000_000, 2000, 0, 1),
+        (2, 1_001_000, 1000, 0, 1),
+    ]
+    assert answer["rows"]["state"] == [0, 1, 0]
+    assert answer["rows"]["trace"] == [-1, 0, -1]
+
+
+# --- one call, sums ---------------------------------------------------------------------
+
+
+def test_one_of_the_seven(seven: Api) -> None:
+    assert seven("/calls/2") == {
+        **{"call": 2, "function": NAMES.index("bar"), "depth": 1},
+        **{"start_ns": 10 * MS, "duration_ns": 28 * MS, "self_ns": (28 - 1 - 1 - 14) * MS},
+        **{"state": None, "trace": None, "parent": 0, "first_child": 3, "previous": 1, "next": 6},
+        "children": 3,
+    }
+    assert seven("/find", function=3, after=3)["call"]["call"] == 4
+    assert seven("/find", function=3, before=3)["call"] is None
+    assert seven("/find", function="3,5", after_ns=20 * MS)["call"]["call"] == 6
+
+
+def test_totals_of_the_seven(seven: Api) -> None:
+    found = seven("/totals")["functions"]
+    assert [NAMES[function] for function in found["function"]] == [
+        *("main", "bar", "fizz", "foo", "cleanup", "baz"),
+    ]
+    assert found["total_ns"] == [ms * MS for ms in (50, 28, 14, 7, 6, 2)]
+    assert found["self_ns"] == [ms * MS for ms in (9, 12, 14, 7, 6, 2)]
+    assert found["calls"] == [1, 1, 1, 1, 1, 2]
+    assert found["interpreted"] == []
+    part = seven("/totals", start=12 * MS, end=20 * MS)["functions"]
+    assert dict(zip(part["function"], part["total_ns"])) == {0: 8 * MS, 2: 8 * MS, 3: 1 * MS, 4: 2 * MS}
+    assert dict(zip(part["function"], part["calls"])) == {0: 0, 2: 0, 3: 1, 4: 1}
+
+
+def test_the_seven_from_both_sides(seven: Api) -> None:
+    answer = seven("/sandwich", function=NAMES.index("bar"))
+    assert (answer["total_ns"], answer["self_ns"], answer["calls"]) == (28 * MS, 12 * MS, 1)
+    assert [NAMES[function] for function in answer["callees"]["function"]] == ["bar", "fizz", "baz"]
+    assert answer["callees"]["depth"] == [0, 1, 1]
+    assert answer["callees"]["calls"] == [1, 1, 2]
+    assert [NAMES[function] for function in answer["callers"]["function"]] == ["bar", "main"]
+    assert answer["callers"]["total_ns"] == [28 * MS, 28 * MS]
+    assert seven("/sandwich", function=5, start=0, end=1)["callers"]["total_ns"] == [0]
+
+
+def test_the_seven_merged(seven: Api) -> None:
+    answer = seven("/left-heavy", width=8192)
+    assert (answer["start_ns"], answer["end_ns"], answer["depths"]) == (0, 50 * MS, 3)
+    assert [(depth, start // MS, duration // MS, NAMES[function], count) for depth, start, duration, function,
+            count in rows_of(answer)] == [
+        (0, 0, 50, "main", 1),
+        (1, 0, 28, "bar", 1),
+        (1, 28, 7, "foo", 1),
+        (1, 35, 6, "cleanup", 1),
+        (2, 0, 14, "fizz", 1),
+        (2, 14, 2, "baz", 2),
+    ]  # fmt: skip
+
+
+# --- what is asked wrongly, what is sent wrongly ------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/timeline?thread=1", 404),
+        ("/timeline?start=5&end=5", 400),
+        ("/timeline?width=0", 400),
+        ("/timeline?width=8193", 400),
+        ("/timeline?depths=4097", 400),
+        ("/timeline?source=guessed", 400),
+        ("/timeline?end=9999999999999999999999", 400),
+        ("/events?process=2", 404),
+        ("/states?thread=7", 404),
+        ("/calls/3", 404),
+        ("/calls/99999999999999999999999", 404),
+        ("/calls/of", 400),
+        ("/calls/of?function=1,,2", 400),
+        ("/calls/of?function=" + ",".join(["1"] * 201), 400),
+        ("/find?function=1", 400),
+        ("/find?function=1&after=1&before=1", 400),
+        ("/sandwich?function=2", 400),
+        ("/sandwich", 400),
+    ],
+)
+def test_what_makes_no_sense_is_refused(api: Api, path: str, status: int) -> None:
+    response = api.client.get(api.base + path)
+    assert response.status_code == status, response.get_data(as_text=True)
+    assert response.mimetype == "application/problem+json"
+
+
+def test_windows_far_off_and_very_wide(api: Api) -> None:
+    for path in ("/timeline", "/events"):
+        api(path, start=-(1 << 60), end=1 << 60)
+        api(path, start=1 << 59, end=1 << 60)
+    assert api("/timeline", start=1 << 59, end=1 << 60)["rows"]["depth"] == []
+    assert len(api("/states", start=-(1 << 60), end=1 << 60, width=10)["samples"]) < 40
+
+
+CALLS_REFUSED = [
+    # Two at the outermost depth overlap.
+    (r.CallChunk(0, 0, [0, 5], [10, 10], [0, 0], [0, 0]), "before the one before it has ended"),
+    (r.CallChunk(0, 0, [0, 5], [10, 10], [0, 1], [0, 0]), "ends after its caller"),
+    (r.CallChunk(0, 0, [0, 5], [10, 1], [0, 2], [0, 0]), "deeper than one below"),
+    (r.CallChunk(0, 0, [0], [1], [1], [0]), "deeper than one below"),
+    (r.CallChunk(0, 0, [0], [1], [10**18], [0]), "deeper than one below"),
+    (r.CallChunk(0, 1 << 62, [0], [1], [0], [0]), "36 years"),
+    (r.CallChunk(0, 0, [0], [1], [0], [2]), "no function 2"),
+    (r.CallChunk(0, 0, [0], [1], [0], [1 << 40]), "no function"),
+    (r.CallChunk(1, 0, [0], [1], [0], [0]), "no thread 1"),
+]
+
+
+@pytest.mark.parametrize(("chunk", "why"), CALLS_REFUSED)
+def test_calls_that_cannot_be_are_refused(
+    refused: Any, bundle: r.Bundle, encoded: Any, chunk: r.CallChunk, why: str
+) -> None:
+    problem = refused(422, "malformed-bundle", encoded(replace(bundle, calls=[chunk])))
+    assert why in problem["detail"]
+
+
+def test_calls_that_run_back_are_refused(refused: Any, bundle: r.Bundle, encoded: Any) -> None:
+    chunks = [r.CallChunk(0, start, [0], [1], [0], [0]) for start in (10, 5)]
+    problem = refused(422, "malformed-bundle", encoded(replace(bundle, calls=chunks)))
+    assert "run back in time" in problem["detail"]
+    assert problem["where"] == "calls[1]"
+
+
+# --- what lasts -------------------------------------------------------------------------
+
+
+def test_answers_may_be_kept_for_good(api: Api) -> None:
+    first = api.client.get(api.base + "/timeline")
+    assert first.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    tag = first.headers["ETag"]
+    assert tag.startswith('"')
+    again = api.client.get(api.base + "/timeline", headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == tag
+    other = api.client.get(api.base + "/timeline?width=7", headers={"If-None-Match": tag})
+    assert other.status_code == 200
+    assert api.client.get("/api/v1/runs/none/timeline", headers={"If-None-Match": tag}).status_code == 404
+
+
+def test_long_answers_are_packed_as_the_client_takes_them(api: Api) -> None:
+    plain = api.client.get(api.base + "/states").data
+    packed = api.client.get(api.base + "/states", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain
+    packed = api.client.get(api.base + "/states", headers={"Accept-Encoding": "gzip, zstd"})
+    assert packed.headers["Content-Encoding"] == "zstd"
+    assert zstandard.decompress(packed.data) == plain
+    short = api.client.get(api.base + "/marks", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in short.headers
+
+
+def test_a_run_of_before_is_made_anew_when_it_is_asked_for(api: Api, store: Store) -> None:
+    before = {path: api(path) for path in ("", "/timeline", "/marks", "/traces")}
+    # GIVEN a run as it was stored before there was a time line
+    with store.database.writing() as session:
+        session.execute(text("UPDATE runs SET derived = 0, timeline_key = NULL, overview = '{}'"))
+        session.execute(text("DELETE FROM marks"))
+    assert store.sweep() == 1
+    # WHEN it is asked for THEN it is as if it had just been uploaded, and only once
+    for path, answer in before.items():
+        assert api(path) == answer
+    with store.database.reading() as session:
+        assert session.execute(text("SELECT derived FROM runs")).scalar() == DERIVED
+    assert store.sweep() == 0
+
+
+def test_an_empty_run(client: FlaskClient, upload: Any, bundle: r.Bundle, encoded: Any) -> None:
+    nothing = r.Bundle(run=replace(bundle.run, duration_ns=0), processes=bundle.processes)
+    api = Api(client, upload(encoded(nothing)).get_json()["id"])
+    assert api("/threads")["threads"] == []
+    assert all(track["start"] == [] for track in api("/events")["tracks"].values())
+    assert client.get(api.base + "/timeline").status_code == 404
+
+
+def test_one_sample(client: FlaskClient, upload: Any, bundle: r.Bundle, encoded: Any) -> None:
+    one = replace(bundle, calls=[], samples=[r.SampleChunk(0, 5 * MS, [0], [0], [-1])])
+    api = Api(client, upload(encoded(one)).get_json()["id"])
+    assert rows_of(api("/timeline")) == [(0, 4 * MS, MS, 1, 1)]
+    assert api("/threads")["threads"][0]["interval_ns"] == MS

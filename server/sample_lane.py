@@ -1,0 +1,173 @@
+"""Write what the samples of a thread tell: its spans, and the states of the VM.
+
+A span's end is known only when it has ended, so spans wait in a temporary file where
+there are many.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import deque
+from typing import IO, Dict, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+from tracebin.analysis.calls import FARTHEST_NS
+from tracebin.analysis.lod import Ints
+from tracebin.analysis.spans import (
+    SPAN_COLUMNS,
+    Spanner,
+    StackTree,
+    first_since,
+    interval_of,
+    state_runs,
+)
+from tracebin.bundle.records import SampleChunk
+from tracebin.errors import MalformedBundle
+from tracebin.server.call_lane import STATE_COLUMNS, CallLane
+from tracebin.server.parts import PartsWriter
+from tracebin.server.pyramid import LEAF_ROWS, PyramidWriter
+
+SAMPLES_AT_ONCE = 1_024
+
+
+class Spill:
+    """One temporary file for the spans of all threads, made when it is needed."""
+
+    def __init__(self) -> None:
+        self._file: Optional[IO[bytes]] = None
+
+    def write(self, spans: Mapping[str, Ints]) -> Tuple[int, int]:
+        """Put spans away; give what :meth:`read` needs to find them."""
+        self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        at = self._file.seek(0, os.SEEK_END)
+        for name in SPAN_COLUMNS:
+            self._file.write(spans[name].tobytes())
+        return at, len(spans["start"])
+
+    def read(self, at: int, rows: int) -> Dict[str, Ints]:
+        """Get spans back."""
+        assert self._file is not None
+        self._file.seek(at)
+        size = rows * 8
+        data = [np.frombuffer(self._file.read(size), np.int64).copy() for _ in SPAN_COLUMNS]
+        return dict(zip(SPAN_COLUMNS, data))
+
+    def close(self) -> None:
+        """Remove the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class SampleLane:
+    """The samples of one thread: its spans (lanes ``lane`` and ``lane + 1``) and states (``lane + 2``)."""
+
+    def __init__(
+        self, parts: PartsWriter, lane: int, tree: StackTree, spill: Spill, pauses: List[int]
+    ) -> None:
+        self.calls = CallLane(parts, lane, STATE_COLUMNS)
+        self.lane = lane + 2
+        self.interval_ns = 0
+        self.first_ns = FARTHEST_NS
+        self.last_ns = -FARTHEST_NS
+        self._tree = tree
+        self._states = PyramidWriter(parts, lane + 2, ("memory",))
+        self._spanner: Optional[Spanner] = None
+        self._before: Optional[int] = None
+        # When pauses ended that no sample has come after yet.
+        self._pauses = deque(sorted(pauses))
+        self._spill = spill
+        self._spilled: List[Tuple[int, int]] = []
+        self._waiting: List[Tuple[Ints, Ints, Ints]] = []
+
+    def add(self, chunk: SampleChunk) -> None:
+        """Take in samples in order of time.
+
+        Raises:
+            MalformedBundle: they aren't in order, or out of all reason.
+        """
+        if not chunk.time:
+            return
+        time = chunk.first_ns + np.cumsum(np.array(chunk.time, np.int64))
+        if int(time[0]) < self.last_ns:
+            raise MalformedBundle("samples of a thread run back in time")
+        if max(abs(int(time[0])), abs(int(time[-1]))) >= FARTHEST_NS:
+            raise MalformedBundle("a time more than 36 years from the start of the run")
+        self.first_ns, self.last_ns = min(self.first_ns, int(time[0])), int(time[-1])
+        self._waiting.append((time, np.array(chunk.stack, np.int64), np.array(chunk.memory, np.int64)))
+        if sum(len(part[0]) for part in self._waiting) >= LEAF_ROWS // 2:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what waits."""
+        self._flush()
+        if self._spanner is None:
+            return
+        self._states.finish()
+        self._spanner.end()
+        first = 0
+        for at, rows in self._spilled:
+            first += self._pass_on(self._spill.read(at, rows), first)
+        self._pass_on(self._spanner.take(), first)
+        self.calls.finish()
+
+    def _pass_on(self, spans: Mapping[str, Ints], first: int) -> int:
+        """Give spans to the lane of calls, whole now that all have ended."""
+        self._complete(spans, first)
+        rows = len(spans["start"])
+        for begin in range(0, rows, LEAF_ROWS):
+            self.calls.add({name: column[begin : begin + LEAF_ROWS] for name, column in spans.items()})
+        return rows
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        time, stack, memory = (np.concatenate(parts) for parts in zip(*self._waiting))
+        self._waiting = []
+        if self._spanner is None:
+            self.interval_ns = interval_of(time)
+            self._spanner = Spanner(self._tree, self.interval_ns)
+        states = np.frombuffer(self._tree.state, np.int64)[stack]
+        first = 0
+        while first < len(time):
+            self._resume(int(time[first]))
+            last = len(time)
+            if self._pauses:
+                last = int(np.searchsorted(time, self._pauses[0]))
+            piece = slice(first, last)
+            self._take(time[piece], stack[piece], states[piece], memory[piece])
+            first = last
+
+    def _resume(self, time: int) -> None:
+        """Break off where there were pauses before ``time``."""
+        assert self._spanner is not None
+        until = None
+        while self._pauses and self._pauses[0] <= time:
+            until = self._pauses.popleft()
+        if until is not None:
+            self._spanner.pause(until)
+        if until is not None or self._before is None:
+            self._before = first_since(time, self.interval_ns, until)
+
+    def _take(self, time: Ints, stack: Ints, states: Ints, memory: Ints) -> None:
+        assert self._spanner is not None
+        assert self._before is not None
+        runs = state_runs(time, states, memory, self._before, self.interval_ns)
+        self._states.add(runs, int(runs.start[0]), int(runs.end[-1]))
+        self._before = int(time[-1])
+        # In portions, since many spans may begin at one sample.
+        for first in range(0, len(time), SAMPLES_AT_ONCE):
+            last = first + SAMPLES_AT_ONCE
+            self._spanner.add(time[first:last].tolist(), stack[first:last].tolist())
+            if len(self._spanner) >= LEAF_ROWS:
+                self._spilled.append(self._spill.write(self._spanner.take()))
+
+    def _complete(self, spans: Mapping[str, Ints], first: int) -> None:
+        """Put in how those spans ended that were still open when they were written."""
+        assert self._spanner is not None
+        late = self._spanner.late
+        for at in np.flatnonzero(spans["state"] == -1).tolist():
+            ended = late.pop(first + at)
+            for name in ("duration", "state", "trace"):
+                spans[name][at] = getattr(ended, name)

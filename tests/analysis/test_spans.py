@@ -1,0 +1,124 @@
+"""Spans made of samples are what comparing whole stacks, sample by sample, would give."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracebin.analysis import spans as under_test
+from tracebin.analysis.spans import Spanner, StackTree, interval_of, state_runs
+from tracebin.bundle.records import STATES
+
+MS = 1_000_000
+STACKS = st.lists(
+    st.tuples(
+        st.integers(1, 6),
+        # Frames from the outermost in: function, state.
+        st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), min_size=1, max_size=5),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def built(make, samples):
+    """A tree of the stacks, and the row of each sample's innermost frame."""
+    rows, known, ends = [], {}, []
+    for _, frames in samples:
+        at = -1
+        for function, state in frames:
+            key = (at, function, state)
+            if key not in known:
+                known[key] = len(rows)
+                rows.append((at, function, STATES[state], -1 if state == 0 else function))
+            at = known[key]
+        ends.append(at)
+    tree = StackTree()
+    # In two chunks: row numbers run on.
+    tree.add(make.stacks(*rows[:3]))
+    tree.add(make.stacks(*rows[3:]))
+    return tree, ends
+
+
+def by_hand(samples, interval):
+    """(start, end, depth, function, state) of all spans in order of start."""
+    spans, open_, last, time = [], [], None, 0
+
+    def close(depth):
+        while len(open_) > depth:
+            span, times = open_.pop()
+            span[1] = last
+            most = max(times.values())
+            span[4] = min(state for state, ns in times.items() if ns == most)
+
+    for apart, frames in samples:
+        time += apart
+        start = last
+        if last is None or time - last > 3 * interval:
+            close(0)
+            start = time - interval
+        same = 0
+        while same < min(len(open_), len(frames)) and open_[same][0][3] == frames[same][0]:
+            same += 1
+        close(same)
+        for depth, (function, _) in enumerate(frames[same:], same):
+            span = [start, None, depth, function, None]
+            spans.append(span)
+            open_.append((span, Counter()))
+        for (_, times), (_, state) in zip(open_, frames):
+            times[state] += time - start
+        last = time
+    close(0)
+    return [tuple(span) for span in spans]
+
+
+@given(STACKS, st.integers(1, 30))
+def test_spans_are_runs_of_equal_frames(make, samples, portion):
+    tree, rows = built(make, samples)
+    times = np.cumsum([apart for apart, _ in samples]).tolist()
+    spanner, parts = Spanner(tree, 1), []
+    for first in range(0, len(rows), portion):
+        spanner.add(times[first : first + portion], rows[first : first + portion])
+        parts.append(spanner.take())
+    spanner.end()
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for number, ended in spanner.late.items():
+        for name in ("duration", "state", "trace"):
+            found[name][number] = getattr(ended, name)
+    columns = (found["start"], found["start"] + found["duration"], found["depth"], found["function"])
+    listed = list(zip(*(column.tolist() for column in (*columns, found["state"]))))
+    assert listed == by_hand(samples, 1)
+    for function, state, trace in zip(*(found[name].tolist() for name in ("function", "state", "trace"))):
+        assert trace in (-1, function)
+        assert state in (0, 1)
+
+
+def test_no_span_reaches_into_a_pause(make):
+    tree, rows = built(make, [(1, [(0, 0)])])
+    spanner = Spanner(tree, 10)
+    spanner.add([100, 110], rows * 2)
+    spanner.pause(117)
+    spanner.add([120], rows)
+    spanner.end()
+    spans = spanner.take()
+    assert list(zip(spans["start"], spans["duration"])) == [(90, 20), (117, 3)]
+
+
+def test_the_interval_is_the_median():
+    assert interval_of(np.array([0, 10, 20, 500])) == 10
+    assert interval_of(np.array([7])) == under_test.DEFAULT_PERIOD_NS
+
+
+def test_runs_of_a_state_end_with_it_with_the_memory_and_at_gaps():
+    times = np.array([10, 20, 30, 40, 90])
+    states, memory = np.array([0, 0, 1, 1, 1]), np.array([5, 5, 5, 6, 6])
+    rows = state_runs(times, states, memory, 0, 10)
+    assert list(zip(rows.key, rows.start, rows.end, rows.count, rows.more["memory"])) == [
+        (0, 0, 20, 2, 5),
+        (1, 20, 30, 1, 5),
+        (1, 30, 40, 1, 6),
+        (1, 80, 90, 1, 6),
+    ]
