@@ -138,6 +138,7 @@ export function sumTotals(answers) {
   const sums = new Map();
   for (const { thread, source, functions: rows } of answers) {
     rows.function.forEach((id, i) => {
+      if (rows.calls[i] === 0 && rows.total_ns[i] === 0) return;
       const sum = sums.get(id) ?? { calls: 0, total: 0, self: 0, largest: -1, call: null, jitted: null };
       sum.calls += rows.calls[i];
       sum.total += rows.total_ns[i];

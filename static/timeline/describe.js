@@ -30,7 +30,9 @@ export function describePicture(page, { colour }) {
     .layers(page.views.ranges.time)
     .at(-1);
   return {
+    settled: page.chart.dataset.settled === "true",
     view: state.view,
+    colouring: state.colour,
     range: [...page.range],
     domain: [...page.domain],
     chosen: state.range,
@@ -60,6 +62,9 @@ export function describePicture(page, { colour }) {
     zooms: page.zooms.map(({ name }) => name),
     bands: [...state.bands],
     gray: [...state.gray],
+    hidden: [...state.hidden],
+    scrolled: stage.pane.scrollTop,
+    of: page.selection.of,
     events: events
       ? Array.from({ length: events.length }, (_, i) => ({
           kind: EVENT_KINDS[events.what[i]],

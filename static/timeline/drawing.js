@@ -113,7 +113,8 @@ export class Drawing {
     }
     const busy = this.ask();
     if (busy) this.lastAsk = performance.now();
-    this.showProgress(busy || this.page.views.loading || Boolean(this.page.totalsAsked));
+    const { page } = this;
+    this.showProgress(busy || page.views.loading || page.selection.underWay > 0 || Boolean(page.totalsAsked));
   }
 
   ask() {

@@ -19,9 +19,8 @@ export function panel() {
 const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
 const action = (text, onclick, title = null) => element("button", { type: "button", onclick, title }, text);
 
-/** The facts of a call, with links and ways to go on; `sum` is its function's {calls, total, self}. */
+/** The facts of a call, or with `call` null of a function alone, with links and ways to go on; `sum` is its function's {calls, total, self}. */
 export function showCall(place, { call, each, sum, run, span }, actions) {
-  const share = span > 0 ? call.duration / span : 0;
   fill(
     place,
     element("h2", { class: "code", title: each.qualname }, each.qualname),
@@ -29,30 +28,33 @@ export function showCall(place, { call, each, sum, run, span }, actions) {
     element(
       "dl",
       { class: "facts" },
-      fact("begins", momentText(call.start, call.duration)),
-      fact(
-        "takes",
-        format.duration(call.duration),
-        element("span", { class: "soft" }, ` ${format.share(share)} of the run`),
-      ),
-      call.self !== undefined && fact("itself", format.duration(call.self)),
-      call.children !== undefined && fact("calls", format.counted(call.children, "call")),
-      fact("level", String(call.depth)),
-      call.state >= 0 && fact("VM state", STATES[call.state]),
-      call.trace >= 0 &&
-        fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
+      call && callFacts(call, run, span),
       each.module && fact("module", each.module),
-      sum && fact("all its calls", `${format.count(sum.calls)}, ${format.duration(sum.total)}`),
-      sum && fact("all, itself", format.duration(sum.self)),
+      sum && fact("all its calls", `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`),
+      sum && fact("all, itself", format.duration(Math.round(sum.self))),
     ),
     element(
       "div",
       { class: "actions" },
-      action("Zoom to it", actions.zoom, "key F"),
+      call && action("Zoom to it", actions.zoom, "key F"),
       action("Callers, callees", actions.sandwich, "key 4"),
       action("Only this function", actions.only, "puts it into the filter box"),
     ),
   );
+}
+
+function callFacts(call, run, span) {
+  const share = format.share(span > 0 ? call.duration / span : 0);
+  return [
+    fact("begins", momentText(call.start, call.duration)),
+    fact("takes", format.duration(call.duration), element("span", { class: "soft" }, ` ${share} of the run`)),
+    call.self !== undefined && fact("itself", format.duration(call.self)),
+    call.children !== undefined && fact("calls", format.counted(call.children, "call")),
+    fact("level", String(call.depth)),
+    call.state >= 0 && fact("VM state", STATES[call.state]),
+    call.trace >= 0 &&
+      fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
+  ];
 }
 
 /** The facts of an event; `mark` is the mark it is, where it is one. */

@@ -21,6 +21,7 @@ export class Selection {
     this.event = null;
     this.of = null;
     this.walk = walk();
+    this.underWay = 0;
   }
 
   get any() {
@@ -135,8 +136,17 @@ export class Selection {
     else if (event) this.event = { ...event };
   }
 
-  run(promise) {
-    promise.catch((fault) => this.page.pointing.refuse(fault));
+  /** Let an act run its course; the picture counts as unfinished until then. */
+  async run(promise) {
+    this.underWay += 1;
+    try {
+      await promise;
+    } catch (fault) {
+      this.page.pointing.refuse(fault);
+    } finally {
+      this.underWay -= 1;
+      this.page.drawing.schedule();
+    }
   }
 
   // --- walking ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
@@ -157,10 +157,18 @@ def bundle_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def post(server: str, path: Path) -> dict[str, str]:
     headers = {"Content-Type": "application/json"}
+    if path.suffix == ".gz":
+        headers["Content-Encoding"] = "gzip"
     request = urllib.request.Request(f"{server}/api/v1/runs", path.read_bytes(), headers)
     with urllib.request.urlopen(request) as answer:
         found: dict[str, str] = json.load(answer)
         return found
+
+
+@pytest.fixture(scope="session")
+def upload(server: str) -> Callable[[Path], str]:
+    """Store a bundle; the answer is its id."""
+    return lambda path: post(server, path)["id"]
 
 
 @pytest.fixture(scope="session")
