@@ -274,7 +274,9 @@ class _Rows:
 
     def _add_mark(self, element: Element) -> None:
         mark: Mark = element.record
-        self._marks.append({"id": element.index, **vars(mark)})
+        names = ("thread", "start_ns", "duration_ns", "name", "data")
+        # Not vars(): what a line leaves out is the class's, not the instance's.
+        self._marks.append({"id": element.index, **{name: getattr(mark, name) for name in names}})
 
     def _function_rows(self, functions: List[FunctionRow]) -> List[Row]:
         return [

@@ -94,8 +94,11 @@ class TimelineWriter:
                 self._note_calls("sampled", thread, samples.calls)
         self._parts.finish(
             {
-                "processes": [_process_note(index, process) for index, process in enumerate(self._processes)],
-                "threads": [vars(thread) for thread in self._threads],
+                "processes": [
+                    {"id": index, **_noted(process, _OF_PROCESS)}
+                    for index, process in enumerate(self._processes)
+                ],
+                "threads": [_noted(thread, _OF_THREAD) for thread in self._threads],
                 "functions": self._functions,
                 "lanes": self._lanes,
             }
@@ -221,9 +224,13 @@ _STEPS: Dict[str, Callable[[TimelineWriter, Any], None]] = {
 }
 
 
-def _process_note(index: int, process: Process) -> Dict[str, Any]:
-    shown = ("pid", "parent", "command", "start_ns", "end_ns", "paused")
-    return {"id": index, **{name: getattr(process, name) for name in shown}}
+_OF_PROCESS = ("pid", "parent", "command", "start_ns", "end_ns", "paused")
+_OF_THREAD = ("process", "native_id", "name", "start_ns", "end_ns")
+
+
+def _noted(record: Any, names: Tuple[str, ...]) -> Dict[str, Any]:
+    # Not vars(): what a line of the bundle leaves out is the class's, not the instance's.
+    return {name: getattr(record, name) for name in names}
 
 
 class _EventLane:

@@ -384,3 +384,13 @@ def test_one_sample(client: FlaskClient, upload: Any, bundle: r.Bundle, encoded:
     api = Api(client, upload(encoded(one)).get_json()["id"])
     assert rows_of(api("/timeline")) == [(0, 4 * MS, MS, 1, 1)]
     assert api("/threads")["threads"][0]["interval_ns"] == MS
+
+
+def test_what_a_line_may_leave_out(client: FlaskClient, upload: Any, body: bytes) -> None:
+    for left_out in (b',"name":"MainThread","start_ns":null,"end_ns":null', b',"data":"{}"', b',"paused":[]'):
+        assert left_out in body
+        body = body.replace(left_out, b"")
+    api = Api(client, upload(body).get_json()["id"])
+    assert api("/threads")["threads"][0]["name"] is None
+    assert api("/threads")["processes"][0]["paused"] == []
+    assert api("/marks")["marks"][0]["data"] is None
