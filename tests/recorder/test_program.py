@@ -16,6 +16,9 @@ import pytest
 Command = Callable[[str], list[str]]
 
 CPYTHON = sys.implementation.name == "cpython"
+# Signals are taken alike whatever their number: on PyPy one of the terminal's and a real-time one will do.
+TO_US_ALONE = [1, 2, 3, 10, 12, 14, 18, 34] if CPYTHON else [2, 34]
+TO_OUR_GROUP = [1, 2, 3, 10, 18, 34] if CPYTHON else [2, 34]
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 255])
@@ -268,7 +271,7 @@ TRAPS = (
 )
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 10, 12, 14, 18, 34])
+@pytest.mark.parametrize("number", TO_US_ALONE)
 def test_a_signal_to_us_alone_reaches_the_program_once(launched: Any, python: Command, number: int) -> None:
     process = launched.start(*python(TRAPS), stdout=-1)
     process.stdout.readline()
@@ -279,7 +282,7 @@ def test_a_signal_to_us_alone_reaches_the_program_once(launched: Any, python: Co
     assert process.returncode == 3
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 10, 18, 34])
+@pytest.mark.parametrize("number", TO_OUR_GROUP)
 def test_a_signal_to_our_whole_group_reaches_the_program_once(
     launched: Any, python: Command, number: int
 ) -> None:
