@@ -54,7 +54,7 @@ class CallChoice:
 
 
 def _fits(pattern: str, path: str, module: Optional[str]) -> bool:
-    if os.sep in pattern or pattern.endswith(".py"):
+    if os.sep in pattern or pattern.startswith("<") or pattern.endswith(".py"):
         # A path without a start lies anywhere.
         whole = pattern if pattern.startswith((os.sep, "*", "<")) else f"*{os.sep}{pattern}"
         return fnmatch.fnmatchcase(path, whole) or fnmatch.fnmatchcase(

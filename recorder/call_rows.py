@@ -6,7 +6,9 @@ still open.  So chunks go to a file without a name, and an end is put in there l
 
 from __future__ import annotations
 
+import functools
 import tempfile
+import weakref
 from array import array
 from typing import BinaryIO, Iterator, List, NamedTuple
 
@@ -29,10 +31,13 @@ def _no_rows() -> Rows:
 
 
 class Spill:
-    """A file without a name that holds chunks of rows."""
+    """A file without a name that holds chunks of rows, from the first on."""
 
-    def __init__(self) -> None:
-        self._stream: BinaryIO = tempfile.TemporaryFile(prefix="tracebin-calls-")  # noqa: SIM115
+    @functools.cached_property
+    def _stream(self) -> BinaryIO:
+        stream: BinaryIO = tempfile.TemporaryFile(prefix="tracebin-calls-")  # noqa: SIM115
+        weakref.finalize(self, stream.close)
+        return stream
 
     def add(self, rows: Rows) -> int:
         """Append a chunk, ends first; give where it lies."""

@@ -33,7 +33,8 @@ from tracebin.recorder.functions import START_UP_FILE
 TAG = 0x736C6C6163627274
 TICK_BITS = 44
 TICK_MASK = (1 << TICK_BITS) - 1
-UNKNOWN = (1 << 18) - 2
+# A tick has 63 bits at most.
+HIGH_MASK = (1 << 63 - TICK_BITS) - 1
 TURN = (1 << 18) - 1
 RETURN = 1 << 18
 C_RETURN = 3 << 17
@@ -103,7 +104,7 @@ class BlockReader:
         if len(head) < _HEADER.size:
             return None
         tag, ident, serial, count, high, tick = _HEADER.unpack(head)
-        if tag != TAG or not 0 <= count <= MOST_EVENTS:
+        if tag != TAG or not 0 <= count <= MOST_EVENTS or not -1 <= high <= HIGH_MASK:
             self.cut = f"there is no block at byte {self._at}"
             return None
         data = self._stream.read(8 * count)
@@ -165,7 +166,7 @@ class CallThread:
         for word in block.words:
             what = word >> TICK_BITS
             if what == TURN:
-                self._high = word & TICK_MASK
+                self._high = word & HIGH_MASK
                 base = self._high << TICK_BITS
                 continue
             # Another processor's counter may be a little behind: time doesn't run back.
@@ -219,7 +220,7 @@ class CallThread:
     def _cut(self, tick: int) -> int:
         """End what is open at the pauses that began before ``tick``; give when the next one does."""
         pause = self._next_pause()
-        while pause <= tick:
+        while pause <= tick and self._pause < len(self._notes.pauses):
             self._close(pause)
             self._pause += 1
             pause = self._next_pause()

@@ -81,7 +81,7 @@ def sample_problems(
     if found.samples and not found.names:
         text = "The sampler didn't get to name the functions: samples have none."
         yield Problem("no-names", text, 1, where)
-    if notes.other_threads and samples.threads() < 2 and not samples.is_of_all_threads:
+    if notes.sampling and notes.other_threads and samples.threads() < 2 and not samples.is_of_all_threads:
         text = "The program had other threads at a time; the sampler saw the main thread alone."
         yield Problem("threads-not-sampled", text, notes.other_threads, where)
     if not samples.is_stamped:

@@ -1,0 +1,204 @@
+"""Exact calls of real programs, held against the tree that they are known to make."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHAPES = Path(__file__).with_name("shapes.py")
+TREE = """\
+<module>
+ main
+  plain
+   leaf
+   leaf
+  generators
+   numbers
+    leaf
+   numbers
+   numbers
+    leaf
+  exceptions
+   fall
+    fall
+     fall
+      fall
+   leaf
+  coroutines
+   both
+   part
+   part
+   both
+   part
+    leaf
+   part
+    leaf
+   both
+  recursion
+  threads
+  callbacks
+   <lambda>
+   <lambda>
+  traced
+   leaf
+  leave
+   leaf
+"""
+IN_THREAD = "in_thread\n plain\n  leaf\n  leaf\n"
+HOT = "def hot(n):\n    return n + 1\ndef cold():\n    return sum(hot(i) for i in range(3000))\ncold()\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    name: str
+    start: int
+    end: int
+    depth: int
+
+
+def calls_by_thread(opened: Any) -> dict[int, list[Call]]:
+    functions = opened.of("functions")
+    found: dict[int, list[Call]] = {}
+    for chunk in opened.of("calls"):
+        start = chunk.first_ns
+        rows = found.setdefault(chunk.thread, [])
+        for delta, duration, depth, function in zip(chunk.start, chunk.duration, chunk.depth, chunk.function):
+            start += delta
+            name = functions[function].qualname.rpartition(".")[2]
+            rows.append(Call(name, start, start + duration, depth))
+    return found
+
+
+def tree(calls: list[Call]) -> str:
+    return "".join(f"{' ' * call.depth}{call.name}\n" for call in calls)
+
+
+def is_nested(calls: list[Call]) -> bool:
+    """Say whether each call lies in the one that it is inside of by its depth."""
+    around: list[Call] = []
+    for call in calls:
+        if call.depth > len(around):
+            return False
+        del around[call.depth :]
+        if around and not around[-1].start <= call.start <= call.end <= around[-1].end:
+            return False
+        around.append(call)
+    return True
+
+
+@pytest.fixture(scope="module")
+def shapes(twice_in: Callable[[str], Any]) -> Any:
+    twice = twice_in("shapes")
+    twice.write("shapes.py", SHAPES.read_text())
+    done = twice.recorded("--calls", "exact", "--include", "shapes.py", "shapes.py")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+    return twice.opened()
+
+
+def test_every_shape_of_call_is_in_the_tree_of_its_thread(shapes: Any) -> None:
+    by_thread = calls_by_thread(shapes)
+    names = [shapes.of("threads")[thread].name for thread in by_thread]
+    assert names == ["MainThread", "deep", "other", "other", "other"]
+    main, deep, *others = by_thread.values()
+    assert tree(main) == TREE
+    assert [tree(calls) for calls in others] == [IN_THREAD] * 3
+    assert [(call.name, call.depth) for call in deep] == [("deep", depth) for depth in range(100_001)]
+    assert all(is_nested(calls) for calls in by_thread.values())
+
+
+def test_what_the_patterns_leave_out_is_counted_and_nothing_else_is_missing(shapes: Any) -> None:
+    (left_out,) = shapes.of("problems")
+    assert left_out.kind == "calls-left-out"
+    assert left_out.count > 1000  # asyncio and threading
+    assert shapes.run.options.recorder["calls"] == "exact"
+    assert shapes.run.options.recorder["include"] == "shapes.py"
+    assert (shapes.of("samples"), shapes.of("stacks")) == ([], [])
+
+
+def test_calls_end_with_the_last_event_where_the_program_takes_the_profile_function(twice: Any) -> None:
+    twice.write(
+        "prog.py",
+        "import sys\ndef f(): pass\ndef g():\n f()\n sys.setprofile(lambda *event: None)\n f()\ng()\nf()\n",
+    )
+    twice.same("prog.py")
+    assert twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py").returncode == 0
+    opened = twice.opened()
+    (calls,) = calls_by_thread(opened).values()
+    assert tree(calls) == "<module>\n g\n  f\n"
+    assert {call.end for call in calls[:2]} == {calls[2].end}
+    (lost,) = [problem for problem in opened.of("problems") if problem.kind == "calls-lost"]
+    assert f"from {calls[2].end / 1e9:.6f} s on" in lost.text
+
+
+def test_a_killed_program_keeps_the_calls_that_were_written_and_invents_none(twice: Any) -> None:
+    twice.write(
+        "prog.py",
+        "import os\ndef f(): pass\ndef g():\n for _ in range(100_000): f()\n os.kill(os.getpid(), 9)\ng()\n",
+    )
+    assert twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py").returncode == 137
+    opened = twice.opened()
+    (calls,) = calls_by_thread(opened).values()
+    assert [call.name for call in calls[:3]] == ["<module>", "g", "f"]
+    assert {call.name for call in calls[2:]} == {"f"}
+    assert is_nested(calls)
+    assert calls[0].end == calls[1].end == max(call.end for call in calls)
+
+
+def test_builtin_functions_are_called_with_plus_c(twice: Any) -> None:
+    twice.write("prog.py", "def f():\n x = []\n x.append(len('ab'))\n sorted(x, key=lambda n: abs(n))\nf()\n")
+    assert twice.recorded("--calls", "exact+c", "prog.py").returncode == 0
+    opened = twice.opened()
+    (calls,) = calls_by_thread(opened).values()
+    first = next(place for place, call in enumerate(calls) if call.name == "f")
+    text = tree(calls[first : first + 5]).replace(" " * calls[first].depth, "", 1)
+    assert [line.strip() for line in text.splitlines()] == ["f", "len", "append", "<lambda>", "abs"]
+    files = opened.of("files")
+    names = {function.qualname: files[function.file] for function in opened.of("functions")}
+    assert names["list.append"].origin == names["len"].origin == "builtin"
+    assert opened.problems() == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "left_out"),
+    [
+        (["--max-calls", "10"], 10, True),
+        (["--min-duration", "100"], 0, True),
+        (["--exclude", "prog.py", "--include", "prog.py"], 0, True),
+        (["--include", "prog"], 6003, True),
+    ],
+)
+def test_what_is_left_out_is_counted(twice: Any, options: list[str], kept: int, left_out: bool) -> None:
+    twice.write("prog.py", HOT)
+    assert twice.recorded("--calls", "exact", *options, "prog.py").returncode == 0
+    opened = twice.opened()
+    rows = [call for calls in calls_by_thread(opened).values() for call in calls]
+    assert len(rows) == kept
+    assert is_nested(rows)
+    assert ("calls-left-out" in opened.problems()) is left_out
+
+
+def test_without_samples_and_calls_there_are_neither(twice: Any) -> None:
+    twice.write("prog.py", HOT)
+    assert twice.recorded("--calls", "off", "prog.py").returncode == 0
+    opened = twice.opened()
+    assert (opened.of("samples"), opened.of("calls"), opened.problems()) == ([], [], set())
+    assert opened.run.options.recorder["calls"] == "off"
+
+
+def test_a_pause_ends_open_calls_and_none_is_in_it(twice: Any) -> None:
+    twice.write(
+        "prog.py",
+        "import tracebin\ndef f(): pass\ndef g():\n f()\n tracebin.pause()\n f()\n tracebin.resume()\n f()\n"
+        "g()\nf()\n",
+    )
+    assert twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py").returncode == 0
+    opened = twice.opened()
+    (calls,) = calls_by_thread(opened).values()
+    assert tree(calls) == "<module>\n g\n  f\nf\nf\n"
+    ((start, end),) = opened.of("processes")[0].paused
+    assert calls[0].end == calls[1].end
+    assert all(call.end <= start + 1_000_000 or call.start >= end - 1_000_000 for call in calls)
