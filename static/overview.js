@@ -57,7 +57,7 @@ function heading(view) {
   );
 }
 
-function timeSection({ time, gc, compile_ns: compile, counts }) {
+function timeSection({ id, time, gc, compile_ns: compile, counts }) {
   const note = time.sampled > 0 ? `by ${format.counted(time.sampled, "sample")}` : "no samples were taken";
   const figures = [
     [format.count(counts.loop), counts.loop === 1 ? "loop" : "loops"],
@@ -73,6 +73,7 @@ function timeSection({ time, gc, compile_ns: compile, counts }) {
     "Where the time went",
     `${format.duration(time.duration_ns)}, ${note}`,
     timeFigure(time),
+    element("p", {}, element("a", { href: pageUrl("runs", id, "timeline") }, "See it over time")),
     element(
       "ul",
       { class: "figures" },

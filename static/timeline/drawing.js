@@ -82,6 +82,7 @@ export class Drawing {
       width,
     );
     if (!isTime) return;
+    this.page.selection.locateEvent();
     this.page.ribbon.element.hidden = state.hidden.has("ribbon");
     const states = thread && this.page.data.states(thread.id);
     if (!this.page.ribbon.element.hidden) this.page.ribbon.draw({ ...scene, ratio, store: states }, width);

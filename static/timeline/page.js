@@ -342,6 +342,7 @@ export class TimelinePage {
     this.state.thread = id;
     this.views.forget();
     this.views.show(this.state.view);
+    if (this.state.view === "time") this.stage.revealBlock(`t${id}`);
     this.looks.repaint();
     this.remember();
   }

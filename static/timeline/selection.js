@@ -229,6 +229,20 @@ export class Selection {
 
   // --- events -----------------------------------------------------------------------
 
+  /** Find out when an event that the URL names began, once a window at hand has it. */
+  locateEvent() {
+    const { page, event } = this;
+    if (!event || event.start !== undefined) return;
+    const kind = EVENT_KINDS.indexOf(event.kind);
+    for (const columns of page.data.events(page.thread?.process ?? 0).all()) {
+      const i = columns.call.findIndex((id, row) => id === event.id && columns.what[row] === kind);
+      if (i < 0) continue;
+      this.event = eventOf(columns, i);
+      this.showDetails();
+      return;
+    }
+  }
+
   stepEvent(forward) {
     const { page } = this;
     const [from, to] = page.views.ranges.time;

@@ -260,6 +260,11 @@ export function stage(gutter) {
       const i = columns.call.subarray(first, last).indexOf(call);
       return i < 0 ? null : { ...rowObject(columns, first + i), key: block.key };
     },
+    /** Scroll to the head of a block. */
+    revealBlock(key) {
+      const i = blocks.findIndex((block) => block.key === key);
+      if (i >= 0) pane.scrollTop = tops[i];
+    },
     /** Scroll so that a depth of a block is in sight. */
     reveal(key, depth) {
       const i = blocks.findIndex((block) => block.key === key);

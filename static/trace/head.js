@@ -5,6 +5,16 @@ import { element } from "../element.js";
 import * as format from "../format.js";
 import { known } from "../links.js";
 
+// How much of the run around a trace's making its place in the time line shows.
+const AROUND_NS = 50_000_000;
+
+/** When it was begun, as a link to that place in the time line. */
+function begin(view, run) {
+  const at = `${Math.max(0, view.start_ns - AROUND_NS)}-${view.start_ns + AROUND_NS}`;
+  const href = `${pageUrl("runs", run, "timeline")}?at=${at}&event=tracing.${view.id}`;
+  return element("a", { href, title: "show it in the time line" }, format.duration(view.start_ns));
+}
+
 /** Make the head of a TraceView; `duration` is the run's, in nanoseconds. */
 export function traceHead(view, run, duration) {
   const facts = [
@@ -13,7 +23,7 @@ export function traceHead(view, run, duration) {
     ["Ops", `${format.count(view.ops)}, ${format.counted(view.guards, "guard")}`],
     ["Machine code", machineCode(view)],
     ["Compiled in", compile(view)],
-    ["Begun at", format.duration(view.start_ns)],
+    ["Begun at", begin(view, run)],
     view.freed_ns !== null && ["Freed at", format.duration(view.freed_ns)],
   ];
   return element(

@@ -336,6 +336,13 @@ def test_a_click_on_jit_work_opens_its_trace_and_others_are_told_of(page: Page, 
     assert when(page)["event"]["kind"] == "tracing"
 
 
+def test_a_trace_leads_to_its_place_in_the_time_line(page: Page, seven: str) -> None:
+    page.goto(f"/runs/{seven}/traces/1")
+    page.get_by_title("show it in the time line").click()
+    event = when(page, "d => d.event?.start !== undefined")["event"]
+    assert (event["kind"], event["id"], event["start"]) == ("tracing", 1, 20 * MS)
+
+
 def test_the_wheel_alone_scrolls_the_depth(page: Page, seven: str) -> None:
     page.set_viewport_size({"width": 1280, "height": 380})
     opened(page, seven)

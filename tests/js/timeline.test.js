@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { leastUsedCache } from "../../static/timeline/cache.js";
 import { functionColours, hash, identity, rowColours, stableColour } from "../../static/timeline/colours.js";
@@ -405,4 +406,13 @@ test("shares are stacked from the bottom; memory has points where it was measure
   assert.deepEqual([...pixels], [2, 2, 2, 2, 2, 2, 1, 2]);
   const memory = { start_ns: 10, resolution_ns: 4, memory: [-1, 99] };
   assert.deepEqual(memoryPoints(memory), [{ time: 16, bytes: 99 }]);
+});
+
+test("the page about the time line names every key", () => {
+  const page = readFileSync(new URL("../../docs/timeline.md", import.meta.url), "utf8");
+  const missing = COMMANDS.filter(({ shown, does }) => {
+    const keys = shown.split(" ").map((key) => `\`${key}\``);
+    return !page.includes(`| ${keys.join(" ")} | ${does} |`);
+  });
+  assert.deepEqual(missing, []);
 });
