@@ -8,6 +8,7 @@ blocked; what is pending there was sent to the group.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -17,8 +18,8 @@ from typing import NoReturn, Tuple
 from tracebin.recorder.relay import close_all_but
 from tracebin.recorder.signal_queue import SignalQueue
 
-# One kill() reaches the group's members one after the other, on other cores while
-# we run already: look for this long before saying that it was for us alone.
+# Where the kernel isn't Linux itself (gVisor), nothing says that a kill() has reached the whole
+# group: look for this long before saying that it was for us alone.
 _LOOKS = 4
 _LOOK_S = 0.001
 # `timeout` sends to its child first and then to the group: that is one signal.
@@ -42,6 +43,7 @@ class Canary:
 
     def has_got(self, number: int) -> bool:
         """Tell whether a signal that has just reached us was sent to the whole group."""
+        _wait_for_kill()
         for _ in range(_LOOKS):
             if self._is_pending(number):
                 self._forget(number)
@@ -82,6 +84,16 @@ class Canary:
             return False
         os.read(self._answer, 1)
         return True
+
+
+def _wait_for_kill() -> None:
+    """Wait until a kill() of the whole group has reached everybody in it.
+
+    It reaches the members one after the other, on other cores while we run already,
+    and holds the lock of the process table meanwhile, which setpgid(2) takes too.
+    """
+    with contextlib.suppress(OSError):  # a session's leader may not, but has waited
+        os.setpgid(0, os.getpgrp())
 
 
 def _sit(queue: SignalQueue, asked: int, answer: int) -> NoReturn:
