@@ -62,6 +62,7 @@ class CallLane:
         self._sums = {kind: _SumsWriter(parts, lane, kind) for kind in (FUNCTIONS, CONTEXTS)}
         self._long: List[Columns] = []
         self._waiting: List[Mapping[str, Ints]] = []
+        self._rows_waiting = 0
         self._before: Tuple[int, int] = (-COARSEST, -1)
         self._leaves = 0
         self.calls = 0
@@ -83,10 +84,10 @@ class CallLane:
         if int(start[0]) < self._before[0]:
             raise MalformedBundle("calls of a thread run back in time")
         self._before = int(start[-1]), int(depth[-1])
-        waiting = sum(len(part["start"]) for part in self._waiting)
-        if waiting >= _LEAST_ROWS or waiting + len(start) > LEAF_ROWS:
+        if self._rows_waiting >= _LEAST_ROWS or self._rows_waiting + len(start) > LEAF_ROWS:
             self._flush(int(start[0]), int(depth[0]))
         self._waiting.append(columns)
+        self._rows_waiting += len(start)
 
     def finish(self) -> None:
         """Write what waits."""
@@ -114,7 +115,7 @@ class CallLane:
             return
         names = ("start", "duration", "depth", "function", *self._more)
         joined = {name: np.concatenate([part[name] for part in self._waiting]) for name in names}
-        self._waiting = []
+        self._waiting, self._rows_waiting = [], 0
         context = self._contexts.assign(joined["depth"].tolist(), joined["function"].tolist())
         leaf = Leaf(
             call=np.arange(self.calls, self.calls + len(joined["start"])),

@@ -7,7 +7,7 @@ proportion to what is shown, however long the run.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -32,8 +32,8 @@ from tracebin.server.pyramid import LEAF, NODE, to_rows
 SOURCES = ("exact", "sampled")
 # A picture of 1500 x 1000 pixels of a million real calls has some 17,000 rectangles.
 MOST_ROWS = 20_000
-# Reading this much takes some 30 ms; more detail than that is left out.
-MOST_READ = 120_000
+# Reading and merging this much takes some 20 ms; more detail than that is left out.
+MOST_READ = 80_000
 # Windows are read a little wider, so that buckets this many times as long are whole too.
 _MARGIN = 8
 ALL_KEYS = (-1, 1 << 62)
@@ -79,14 +79,10 @@ class Note:
     interval_ns: Optional[int] = None
 
 
-def notes(parts: Parts) -> List[Note]:
-    """Give the notes of all lanes."""
-    return [Note(**note) for note in parts.notes["lanes"]]
-
-
 def find_note(parts: Parts, family: str, owner: int) -> Optional[Note]:
     """Give the note of one lane."""
-    return next((note for note in notes(parts) if (note.family, note.owner) == (family, owner)), None)
+    note = parts.index.lanes.get((family, owner))
+    return None if note is None else Note(**note)
 
 
 def calls_of(parts: Parts, thread: int, source: Optional[str]) -> Calls:
@@ -130,7 +126,7 @@ class Lane:
             seen = _seen(window, resolution, rows)
             if len(seen.rows) <= MOST_ROWS or resolution >= coarsest:
                 return seen
-            resolution *= 2
+            resolution *= _factor(len(seen.rows))
             if resolution > finest * _MARGIN:
                 rows, finest = self._rows(self._choose(window, resolution, keys), keys), resolution
             rows = merge(rows, resolution)
@@ -189,6 +185,11 @@ class _Chosen:
             # All of a leaf is unpacked, which is a quarter of the work.
             found += int((self.leaves["rows"] * (0.25 + 0.75 * share)).sum())
         return found
+
+
+def _factor(rows: int) -> int:
+    """Say how much coarser it must be at least: a doubling leaves a quarter of the rows or more."""
+    return max(2, 1 << (-(-rows // MOST_ROWS) - 1).bit_length() >> 1)
 
 
 def _seen(window: Window, resolution: int, rows: Rows) -> Seen:

@@ -13,7 +13,7 @@ import struct
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Dict, List, Mapping, Sequence
+from typing import Any, BinaryIO, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import zstandard
@@ -27,6 +27,8 @@ _DTYPES = {code: np.dtype(f"<i{1 << power}") for power, code in enumerate(_CODES
 _LEVEL = 1
 _TAIL = struct.Struct("<qqq")
 _INDICES_KEPT = 64
+# More than there are kinds of parts.
+_KINDS = 256
 
 INDEX = (
     *("lane", "kind", "leaf_from", "leaf_to", "first_ns", "next_ns", "key_low", "key_high"),
@@ -127,18 +129,23 @@ class PartsWriter:
         self._part.write(_TAIL.pack(index_at, notes_at, len(self._index)))
 
 
-@dataclass(frozen=True)
 class Index:
     """The index of one blob, its rows sorted by lane and kind, and its notes."""
 
-    columns: Mapping[str, Ints]
-    notes: Any
+    def __init__(self, columns: Mapping[str, Ints], notes: Any) -> None:
+        order = np.lexsort((columns["kind"], columns["lane"]))
+        self._columns = {name: column[order] for name, column in columns.items()}
+        self._place = self._columns["lane"] * _KINDS + self._columns["kind"]
+        self.notes = notes
+        self.lanes: Dict[Tuple[str, int], Dict[str, Any]] = {
+            (lane["family"], lane["owner"]): lane for lane in notes["lanes"]
+        }
 
     def of(self, lane: int, kind: int) -> Dict[str, Ints]:
         """Give the parts of one kind in a lane, in the order they were written."""
-        place = self.columns["lane"] * 256 + self.columns["kind"]
-        low, high = np.searchsorted(place, [lane * 256 + kind, lane * 256 + kind + 1])
-        return {name: column[low:high] for name, column in self.columns.items()}
+        place = lane * _KINDS + kind
+        low, high = np.searchsorted(self._place, [place, place + 1])
+        return {name: column[low:high] for name, column in self._columns.items()}
 
 
 def pick(parts: Mapping[str, Ints], which: Bools | Ints) -> Dict[str, Ints]:
@@ -153,9 +160,7 @@ def read_index(file: BinaryIO) -> Index:
     file.seek(index_at)
     table = unpack(file.read(notes_at - index_at), len(INDEX), rows)
     notes = json.loads(file.read(end - notes_at))
-    columns = dict(zip(INDEX, table))
-    order = np.lexsort((columns["kind"], columns["lane"]))
-    return Index({name: column[order] for name, column in columns.items()}, notes)
+    return Index(dict(zip(INDEX, table)), notes)
 
 
 class Parts:

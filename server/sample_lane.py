@@ -80,6 +80,7 @@ class SampleLane:
         self._spill = spill
         self._spilled: List[Tuple[int, int]] = []
         self._waiting: List[Tuple[Ints, Ints, Ints]] = []
+        self._rows_waiting = 0
 
     def add(self, chunk: SampleChunk) -> None:
         """Take in samples in order of time.
@@ -96,7 +97,8 @@ class SampleLane:
             raise MalformedBundle("a time more than 36 years from the start of the run")
         self.first_ns, self.last_ns = min(self.first_ns, int(time[0])), int(time[-1])
         self._waiting.append((time, np.array(chunk.stack, np.int64), np.array(chunk.memory, np.int64)))
-        if sum(len(part[0]) for part in self._waiting) >= LEAF_ROWS // 2:
+        self._rows_waiting += len(time)
+        if self._rows_waiting >= LEAF_ROWS // 2:
             self._flush()
 
     def finish(self) -> None:
@@ -124,7 +126,7 @@ class SampleLane:
         if not self._waiting:
             return
         time, stack, memory = (np.concatenate(parts) for parts in zip(*self._waiting))
-        self._waiting = []
+        self._waiting, self._rows_waiting = [], 0
         if self._spanner is None:
             self.interval_ns = interval_of(time)
             self._spanner = Spanner(self._tree, self.interval_ns)

@@ -20,7 +20,6 @@ from tracebin.server.lanes import (
     Window,
     calls_of,
     find_note,
-    notes,
 )
 from tracebin.server.parts import Parts
 from tracebin.server.store import Timeline
@@ -57,9 +56,8 @@ def threads(timeline: Timeline) -> Threads:
 
 def span(timeline: Timeline) -> Tuple[int, int]:
     """Give the time of the run, widened to all that is in it; 1 ns at least."""
-    known = [note for note in notes(timeline.parts) if note.first_ns <= note.last_ns]
-    start = min([0, *(note.first_ns for note in known)])
-    return start, max([timeline.duration_ns, start + 1, *(note.last_ns for note in known)])
+    first, last = timeline.parts.notes["first_ns"], timeline.parts.notes["last_ns"]
+    return min(0, first), max(timeline.duration_ns, last, min(0, first) + 1)
 
 
 def window(timeline: Timeline, start: Optional[int], end: Optional[int], width: int) -> Window:

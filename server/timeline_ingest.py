@@ -44,6 +44,8 @@ TRACKS = {
 }
 # Threads beyond are not on the time line: each costs some milliseconds, however little it did.
 MOST_THREADS = 4_096
+# The same for processes: what their JIT and GC did.
+MOST_PROCESSES = 4_096
 
 
 class TimelineWriter:
@@ -82,13 +84,16 @@ class TimelineWriter:
         """Write what waits, and say in the notes what is there."""
         for (family, process), events in self._events.items():
             events.finish()
-            self._note(family, process, events.lane, events)
+            if events.events:
+                self._note(family, process, events.lane, events)
         for thread, calls in self._calls.items():
             calls.finish()
             if calls.calls:
                 self._note_calls("exact", thread, calls)
         for thread, samples in self._samples.items():
             samples.finish()
+            if not samples.interval_ns:
+                continue
             self._note("states", thread, samples.lane, samples, interval_ns=samples.interval_ns)
             if samples.calls.calls:
                 self._note_calls("sampled", thread, samples.calls)
@@ -100,6 +105,8 @@ class TimelineWriter:
                 ],
                 "threads": [_noted(thread, _OF_THREAD) for thread in self._threads],
                 "functions": self._functions,
+                "first_ns": min((lane["first_ns"] for lane in self._lanes), default=0),
+                "last_ns": max((lane["last_ns"] for lane in self._lanes), default=0),
                 "lanes": self._lanes,
             }
         )
@@ -204,6 +211,8 @@ class TimelineWriter:
     def _events_of(self, family: str, process: int) -> _EventLane:
         if not 0 <= process < len(self._processes):
             raise MalformedBundle(f"there is no process {process}")
+        if process >= MOST_PROCESSES:
+            return _EventLane(self._parts, -1)
         known = self._events.get((family, process))
         if known is None:
             known = self._events[family, process] = _EventLane(self._parts, self._new_lane(1))
