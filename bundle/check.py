@@ -56,6 +56,8 @@ class Checker:
         self._stack_rows = 0
         self._highest: Dict[str, Tuple[int, str]] = {}
         self._op_counts: List[int] = []
+        # By thread: the last start, and when each open call ends.
+        self._open_calls: Dict[int, Tuple[int, List[int]]] = {}
         self._where = ""
 
     def add(self, key: str, record: Any) -> None:
@@ -117,6 +119,20 @@ class Checker:
     def at_least(self, column: Sequence[int], least: int, part: str) -> None:
         """Check the smallest number of a column."""
         self.need(not column or min(column) >= least, f"a number below {least}", part)
+
+    def nest(self, chunk: CallChunk) -> None:
+        """Check that the calls of a thread are in order, each in the one it is inside of."""
+        last, ends = self._open_calls.setdefault(chunk.thread, (0, []))
+        start = chunk.first_ns
+        for index, (delta, duration, depth) in enumerate(zip(chunk.start, chunk.duration, chunk.depth)):
+            start += delta
+            end = start + duration
+            if start < last or depth > len(ends) or (depth and end > ends[depth - 1]):
+                self.fail("a call that doesn't lie in the one it is inside of", f".start[{index}]")
+            last = start
+            del ends[depth:]
+            ends.append(end)
+        self._open_calls[chunk.thread] = last, ends
 
     # The state the checks below share with ``add`` and ``finish``.
 
@@ -283,6 +299,7 @@ def _calls(check: Checker, chunk: CallChunk) -> None:
     check.at_least(chunk.duration, 0, ".duration")
     check.at_least(chunk.depth, 0, ".depth")
     check.refer_column("functions", chunk.function, ".function")
+    check.nest(chunk)
 
 
 def _mark(check: Checker, mark: Mark) -> None:

@@ -5,6 +5,7 @@ import { deletion } from "./deletion.js";
 import { element, fill } from "./element.js";
 import * as format from "./format.js";
 import { barCell, known, placeText, traceLink, traceTime } from "./links.js";
+import { callsMode } from "./mode.js";
 import { outputSection } from "./output.js";
 import { reasonMeaning, reasonTitle } from "./reasons.js";
 import { timeFigure } from "./time-bar.js";
@@ -42,6 +43,7 @@ function heading(view) {
       element("span", { class: status }, `exit: ${format.exit(run.exit)}`),
       element("span", {}, format.duration(run.duration_ns)),
       element("span", {}, `PyPy ${run.pypy.version}, Python ${run.pypy.python}`),
+      element("span", { class: "mode" }, callsMode(run.options.recorder)),
       element("span", {}, format.moment(run.started)),
     ),
     element(

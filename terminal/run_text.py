@@ -17,7 +17,7 @@ from tracebin.analysis.rows import (
     hottest_traces,
 )
 from tracebin.terminal.page import COLUMN_GAP, Column, Page, Piece, crop, crop_start
-from tracebin.terminal.wording import command, counted, duration, ending, percent, place, visible
+from tracebin.terminal.wording import calls_mode, command, counted, duration, ending, percent, place, visible
 
 HOT_TRACES = 3
 SHOWN_ROWS = 10
@@ -81,6 +81,7 @@ def _report(findings: Findings, page: Page) -> None:
     page.line(Piece(command(run), "bold"), hang=2)
     pypy = visible(f"PyPy {run.pypy.version} (Python {run.pypy.python})")
     _labelled(page, "run", Piece(f"{duration(run.duration_ns)}, {ending(run.exit)}, {pypy}"))
+    _labelled(page, "calls", Piece(calls_mode(run)))
     if any(problem.kind == "cut" for problem in findings.problems):
         _labelled(
             page, "cut short", Piece("what stood after the break is missing in all that follows", "yellow")

@@ -15,6 +15,12 @@ TAB_WIDTH = 4
 _TIME_UNITS = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
 _SIZE_UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
 
+_MODES = {
+    "exact": "every Python call recorded, which changes what PyPy compiles",
+    "exact+c": "every call recorded, builtin functions' too, which changes what PyPy compiles",
+    "off": "neither sampled nor recorded",
+}
+
 
 def visible(text: str) -> str:
     """Show every character that isn't printable as its escape."""
@@ -71,6 +77,22 @@ def place(path: Optional[str], line: Optional[int]) -> str:
 def command(run: Run) -> str:
     """Give the command as a shell would take it."""
     return visible(" ".join(shlex.quote(part) for part in run.command))
+
+
+def calls_mode(run: Run) -> str:
+    """Say how the program's calls were recorded: exact calls change what is compiled.
+
+    static/mode.js says the same on the pages.
+    """
+    asked = run.options.recorder
+    mode, interval_s = asked.get("calls", "sampled"), asked.get("interval_s")
+    if mode in _MODES:
+        return _MODES[str(mode)]
+    if not isinstance(interval_s, (int, float)):
+        return "sampled"
+    return (
+        f"sampled every {duration(round(interval_s * 1e9))}" if interval_s else "neither sampled nor recorded"
+    )
 
 
 def ending(how: Exit) -> str:

@@ -28,6 +28,7 @@ def test_the_report_says_it_in_a_few_lines(make, printed):
     assert text == (
         "prog.py 'a b'\n"
         "  run       1.00 s, exit status 0, PyPy 7.3.11 (Python 3.9.16)\n"
+        "  calls     sampled\n"
         "  time      interpreted 30%, jitted 50%, tracing <1%, gc 10%, unknown 10% (900\n"
         "            samples of the main thread)\n"
         "  traces    1 loop, 0 entry bridges, 2 bridges, made in 4.00 ms\n"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracebin.bundle.records import Exit
 from tracebin.terminal.wording import (
+    calls_mode,
     command,
     counted,
     duration,
@@ -79,3 +82,20 @@ def test_the_end_of_the_program_is_said():
     assert ending(Exit(status=3)) == "exit status 3"
     assert ending(Exit(signal=9)) == "killed by signal 9"
     assert ending(Exit()) == "how it ended is not known"
+
+
+def test_the_mode_of_calls_is_said(make):
+    run = make.findings().run
+    said = {}
+    modes = [{"calls": mode} for mode in ("exact", "exact+c", "off")]
+    for asked in (*modes, {"interval_s": 0.001}, {"interval_s": 0}):
+        options = dataclasses.replace(run.options, recorder=asked)
+        said[str(asked)] = calls_mode(dataclasses.replace(run, options=options))
+    assert [text.split(" ")[0] for text in said.values()] == [
+        "every",
+        "every",
+        "neither",
+        "sampled",
+        "neither",
+    ]
+    assert said["{'interval_s': 0.001}"] == "sampled every 1.00 ms"
