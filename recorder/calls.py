@@ -263,6 +263,7 @@ class CallReading:
         if block.is_after_gap:
             for open_thread in self._threads.values():
                 open_thread.end(is_whole=False)
+                open_thread.was_open = False
         key = block.ident, block.serial
         thread = self._threads.get(key)
         if thread is None:
