@@ -67,7 +67,7 @@ def _direct(python: str, program: Program, environment: Dict[str, str]) -> Cost:
     process = subprocess.Popen([python, *program.words], env=environment, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    _must_be_well(program, process.returncode)
+    must_be_well(program, process.returncode)
     return Cost(used.ru_utime + used.ru_stime, time.monotonic() - started, pid=process.pid)
 
 
@@ -91,6 +91,11 @@ def all_stages(python: str, program: Program) -> Cost:
     return record(python, program, stages="all")
 
 
+def exact_calls(python: str, program: Program) -> Cost:
+    """Record every call."""
+    return record(python, program, calls="exact")
+
+
 def record(
     python: str,
     program: Program,
@@ -98,6 +103,7 @@ def record(
     interval_s: float = 0.001,
     stages: str = "optimised",
     one_core: bool = False,
+    calls: str = "sampled",
     watch: Watch = lambda process: None,
 ) -> Cost:
     """Record; ``watch`` sees the launcher's process while it runs."""
@@ -111,18 +117,19 @@ def record(
             "interval_s": interval_s,
             "stages": stages,
             "one_core": one_core,
+            "calls": calls,
         }
         (folder / "asked.json").write_text(json.dumps(asked))
         command = [sys.executable, str(RECORD_ONCE), str(folder / "asked.json"), str(folder / "answer.json")]
         environment = {**program.environment(), "TMPDIR": name}
         with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
             watch(process)
-        _must_be_well(program, process.returncode)
+        must_be_well(program, process.returncode)
         return _answer(program, json.loads((folder / "answer.json").read_text()), out.stat().st_size)
 
 
 def _answer(program: Program, said: Dict[str, float], bundle_bytes: int) -> Cost:
-    _must_be_well(program, int(said["status"]))
+    must_be_well(program, int(said["status"]))
     return Cost(
         cpu_s=said["cpu_s"],
         wall_s=said["wall_s"],
@@ -134,7 +141,8 @@ def _answer(program: Program, said: Dict[str, float], bundle_bytes: int) -> Cost
     )
 
 
-def _must_be_well(program: Program, status: int) -> None:
+def must_be_well(program: Program, status: int) -> None:
+    """End with a sentence where a program failed."""
     if status:
         raise SystemExit(f"{program.name} ended with {status}: nothing can be said about its cost")
 

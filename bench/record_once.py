@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict
 
+from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.find import find_pypy
 from tracebin.recorder.launch import Recorded, Request, record
 
@@ -37,6 +38,7 @@ def _measured(asked: Dict[str, Any]) -> Dict[str, Any]:
         interpreter=interpreter,
         interval_s=asked["interval_s"],
         stages=asked["stages"],
+        calls=CallChoice(asked["calls"]),
     )
     recorded = record(request, os.environ)
     return _costs(recorded, time.monotonic_ns(), probed)
