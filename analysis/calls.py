@@ -290,6 +290,8 @@ def add_sums(parts: Sequence[Mapping[str, Ints]]) -> Columns:
     """Add up sums of several stretches, in order of time, by key."""
     if not parts:
         return {name: np.zeros(0, np.int64) for name in SUMS}
+    if len(parts) == 1:
+        return dict(parts[0])
     joined = {name: np.concatenate([part[name] for part in parts]) for name in SUMS}
     keys, at = np.unique(joined["key"], return_inverse=True)
     count = len(keys)
