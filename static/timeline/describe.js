@@ -27,7 +27,7 @@ export function describePicture(page, { colour }) {
   }
   const events = page.data
     .events(page.thread?.process ?? 0)
-    .layers(page.views.ranges.time)
+    .layers(page.views.ranges.time, stage.size.width)
     .at(-1);
   return {
     settled: page.chart.dataset.settled === "true",

@@ -43,10 +43,12 @@ export class Drawing {
     const process = this.page.thread?.process ?? 0;
     const bands = isTime
       ? [...state.bands].flatMap((band) =>
-          bandRows(this.page.data.events(process), range, BAND_KINDS[band]).map((each) => ({
-            ...each,
-            rising: band === "jit",
-          })),
+          bandRows(this.page.data.events(process), range, this.page.stage.size.width, BAND_KINDS[band]).map(
+            (each) => ({
+              ...each,
+              rising: band === "jit",
+            }),
+          ),
         )
       : [];
     return {

@@ -8,6 +8,8 @@ const GAP = 6;
 const LEAST_SPAN_NS = 1000;
 // How much of the view's span is kept ready on either side before a new window is asked for.
 const MARGIN = 0.25;
+// More than any resolution, and yet small enough for numbers beside it to keep their units.
+const FAR = 2 ** 50;
 
 /** Keep a range inside its domain without changing its length where that can be. */
 export function clampRange([from, to], [first, last], least = LEAST_SPAN_NS) {
@@ -68,15 +70,15 @@ export function covers(window, [from, to], width, [first, last]) {
 }
 
 /**
- * Choose what to draw a view from: windows from coarse to fine, the finer over the coarser.
+ * Choose what to draw a view from: windows in the order of painting, the best over the others.
  *
- * Of windows that hold the whole view the finest is enough; what is only at hand in part lies over the coarser.
+ * Best is the coarsest that is fine enough for `wanted`, since it has the fewest rows; then the finest of those that
+ * aren't.  What lies below a window that holds the whole view isn't needed.
  */
-export function paintOrder(windows, [from, to]) {
+export function paintOrder(windows, [from, to], wanted = 0) {
   const hit = windows.filter((each) => each.start < to && each.end > from);
-  hit.sort(
-    (one, other) => one.resolution - other.resolution || other.end - other.start - (one.end - one.start),
-  );
+  const rank = ({ resolution }) => (resolution <= wanted ? wanted - resolution : FAR + resolution);
+  hit.sort((one, other) => rank(one) - rank(other) || other.end - other.start - (one.end - one.start));
   const chosen = [];
   for (const window of hit) {
     chosen.push(window);

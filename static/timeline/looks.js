@@ -66,7 +66,9 @@ export class Looks {
 
   sharesInView() {
     const range = this.page.views.kind === "time" ? this.page.range : this.page.data.domain;
-    const layers = this.page.thread ? this.page.data.states(this.page.thread.id).layers(range) : [];
+    const layers = this.page.thread
+      ? this.page.data.states(this.page.thread.id).layers(range, this.page.stage.size.width)
+      : [];
     return layers.length > 0 ? viewShares(layers.at(-1).answer, range) : null;
   }
 

@@ -73,6 +73,14 @@ export function paintLine(line, columns, depth, { from, perNs }, colours, left, 
   if (pixel >= 0) flush();
 }
 
+let spare = new Uint32Array(0);
+
+/** A line to paint in; the same one again and again, as there are dozens a frame. */
+function lineOf(width) {
+  if (spare.length !== width) spare = new Uint32Array(width);
+  return spare;
+}
+
 /**
  * Paint a block's rows into an image of `width` pixels a line.
  *
@@ -80,7 +88,7 @@ export function paintLine(line, columns, depth, { from, perNs }, colours, left, 
  * pixels with `gap` of paper below, cut at the image's edges `top` and `bottom`.
  */
 export function paintRows(image, width, layers, scale, rows, { top, bottom, gap, paper }) {
-  const line = new Uint32Array(width);
+  const line = lineOf(width);
   for (const { depth, y, height } of rows) {
     const first = Math.max(y, top);
     const last = Math.min(y + height - gap, bottom);

@@ -23,32 +23,42 @@ export function paintStack(pixels, width, height, answer, { from, perNs }, colou
   const left = Math.max(0, Math.round((start - from) * perNs));
   const right = Math.min(width, Math.round((start + samples.length * resolution - from) * perNs));
   const origin = Math.round(start / resolution) % many;
-  let group = null;
-  let tops = null;
+  const tops = edgesOf(answer, many, origin, height);
   for (let x = left; x < right; x += 1) {
     const time = from + (x + 0.5) / perNs;
     const at = Math.min(samples.length - 1, Math.max(0, Math.floor((time - start) / resolution)));
-    const mine = Math.floor((at + origin) / many);
-    if (mine !== group) {
-      group = mine;
-      tops = edges(shares, mine * many - origin, many, height);
-    }
+    const group = Math.floor((at + origin) / many) * shares.length;
     let bottom = height;
-    for (let state = 0; state < tops.length; state += 1) {
-      for (let y = tops[state]; y < bottom; y += 1) pixels[y * width + x] = colours[state];
-      bottom = Math.min(bottom, tops[state]);
+    for (let state = 0; state < shares.length; state += 1) {
+      const top = tops[group + state];
+      for (let y = top; y < bottom; y += 1) pixels[y * width + x] = colours[state];
+      if (top < bottom) bottom = top;
     }
   }
 }
 
-/** The upper edge of each state over some buckets, in pixels from the top. */
-function edges(shares, first, many, height) {
-  let sum = 0;
-  return shares.map((column) => {
-    const part = column.slice(Math.max(0, first), first + many);
-    sum += part.reduce((all, share) => all + share, 0) / Math.max(1, part.length) / 1000;
-    return Math.round(height - Math.min(1, sum) * height);
-  });
+// Answer -> the edges made of it last, since one zoom draws them many times.
+const edgesMade = new WeakMap();
+
+/** The upper edge of each state in each group of buckets, in pixels from the top. */
+function edgesOf(answer, many, origin, height) {
+  const kept = edgesMade.get(answer);
+  if (kept?.many === many && kept.height === height) return kept.tops;
+  const { shares, samples } = answer;
+  const groups = Math.floor((samples.length - 1 + origin) / many) + 1;
+  const tops = new Int16Array(groups * shares.length);
+  for (let group = 0; group < groups; group += 1) {
+    const first = Math.max(0, group * many - origin);
+    const last = Math.min(samples.length, (group + 1) * many - origin);
+    let sum = 0;
+    for (let state = 0; state < shares.length; state += 1) {
+      for (let i = first; i < last; i += 1) sum += shares[state][i];
+      const part = sum / 1000 / Math.max(1, last - first);
+      tops[group * shares.length + state] = Math.round(height - Math.min(1, part) * height);
+    }
+  }
+  edgesMade.set(answer, { many, height, tops });
+  return tops;
 }
 
 /** The shares of the states in a range, 0 to 1 each. */

@@ -5,6 +5,8 @@ import { axisTop, pointer, scaleLinear, select } from "../vendor/d3.js";
 import { baseText, rulerOf, tickText } from "./ticks.js";
 
 const HEIGHT = 24;
+// A tick nearer to the edge would be written over the round time that stands there.
+const BASE_PX = 26;
 // A press that moves less is a click.
 const CLICK_PX = 5;
 
@@ -37,7 +39,7 @@ export function ruler(gutter, actions) {
       axis.call(
         axisTop(scale)
           .tickValues(ticks)
-          .tickFormat((value) => tickText(value, step, found))
+          .tickFormat((value) => (zero > 0 && scale(value) < BASE_PX ? "" : tickText(value, step, found)))
           .tickSize(5)
           .tickPadding(3),
       );

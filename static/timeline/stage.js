@@ -152,7 +152,7 @@ export function stage(gutter) {
       if (!layersOf.has(part)) {
         layersOf.set(
           part,
-          part.store.layers(range).map((columns) => colouring(columns, block, paint)),
+          part.store.layers(range, size.width).map((columns) => colouring(columns, block, paint)),
         );
       }
       const y = Math.round(top * size.ratio);
@@ -189,16 +189,17 @@ export function stage(gutter) {
     const perNs = size.width / (range[1] - range[0]);
     const layersOf = new Map();
     for (const { block, part, depth, top } of seen) {
-      if (!layersOf.has(part)) layersOf.set(part, part.store.layers(range));
+      if (!layersOf.has(part)) layersOf.set(part, part.store.layers(range, size.width));
       const layers = layersOf.get(part);
       for (const [i, columns] of layers.entries()) {
-        const finer = layers[i + 1];
+        const above = layers.slice(i + 1);
         const [, end] = rowsOf(columns, depth - part.first + part.offset);
         let row = firstAfter(columns, depth - part.first + part.offset, range[0]);
         for (; row < end && columns.begin[row] < range[1]; row += 1) {
           const width = columns.duration[row] * perNs;
           if (width < least) continue;
-          if (finer && columns.begin[row] >= finer.start && columns.begin[row] < finer.end) continue;
+          const start = columns.begin[row];
+          if (above.some((each) => start >= each.start && start < each.end)) continue;
           yield { block, depth, top, columns, row, x: (columns.begin[row] - range[0]) * perNs, width };
         }
       }
@@ -243,7 +244,7 @@ export function stage(gutter) {
         (each) => place.depth >= each.first && place.depth < each.first + each.depths,
       );
       const perNs = size.width / (range[1] - range[0]);
-      for (const columns of part?.store.layers(range).reverse() ?? []) {
+      for (const columns of part?.store.layers(range, size.width).reverse() ?? []) {
         const time = range[0] + x / perNs;
         if (time < columns.start || time >= columns.end) continue;
         const i = rowAt(columns, place.depth - part.first + part.offset, time, REACH / perNs);

@@ -1,7 +1,7 @@
 // The windows of one row of the picture: what is at hand, and what to ask for next.  Pure but for the asking.
 
 import { leastUsedCache } from "./cache.js";
-import { covers, paintOrder, windowFor } from "./geometry.js";
+import { covers, paintOrder, resolutionOf, windowFor } from "./geometry.js";
 
 // Some 8 MB of typed arrays.
 const ROWS_KEPT = 200_000;
@@ -61,11 +61,12 @@ export function windowStore({ fetch, domain, changed, failed, rowsKept = ROWS_KE
       }
       return true;
     },
-    /** What to draw a view from, the coarse below the fine. */
-    layers: (view) =>
+    /** What to draw a view of a width from, in the order of painting. */
+    layers: (view, width) =>
       paintOrder(
         cache.values().filter((each) => !each.empty),
         view,
+        resolutionOf(view[1] - view[0], width),
       ),
     /** Every window at hand, the finest first. */
     all: () =>

@@ -16,6 +16,17 @@ export const RIBBON_PX = 5;
 const TRACK = 14;
 const REACH_PX = 3;
 
+const images = new WeakMap();
+
+/** The image a canvas is painted from, kept as long as its size stays: {image, pixels}. */
+function imageOf(canvas) {
+  const kept = images.get(canvas);
+  if (kept?.image.width === canvas.width && kept.image.height === canvas.height) return kept;
+  const image = new ImageData(canvas.width, canvas.height);
+  images.set(canvas, { image, pixels: new Uint32Array(image.data.buffer) });
+  return images.get(canvas);
+}
+
 /** Make the ribbon; `actions` is point(text or null). */
 export function ribbon(gutter, actions) {
   const canvas = element("canvas", { "aria-hidden": "true" });
@@ -40,11 +51,11 @@ export function ribbon(gutter, actions) {
     element: root,
     draw({ store, range: view, palette, ratio }, width) {
       range = view;
-      layers = store?.layers(view) ?? [];
+      layers = store?.layers(view, width / RIBBON_PX) ?? [];
       if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, RIBBON, ratio);
       const context = canvas.getContext("2d");
-      const image = context.createImageData(canvas.width, canvas.height);
-      const pixels = new Uint32Array(image.data.buffer).fill(palette.paper);
+      const { image, pixels } = imageOf(canvas);
+      pixels.fill(palette.paper);
       const scale = { from: view[0], perNs: canvas.width / (view[1] - view[0]) };
       for (const { answer } of layers)
         paintStack(pixels, canvas.width, canvas.height, answer, scale, palette.states, RIBBON_PX * ratio);
@@ -59,15 +70,19 @@ export function ribbon(gutter, actions) {
 }
 
 function drawMemory(context, layers, { from, perNs }, top, palette, ratio) {
+  const to = from + context.canvas.width / perNs;
   const y = scaleLinear([0, top], [RIBBON * ratio - 1, 3 * ratio]);
   const path = line()
     .x(({ time }) => (time - from) * perNs)
     .y(({ bytes }) => y(bytes))
     .context(context);
   // Where a finer window is at hand, the coarser one's points would be among its own.
-  const points = layers.flatMap(({ answer }, i) =>
-    memoryPoints(answer).filter(({ time }) =>
-      layers.slice(i + 1).every(({ start, end }) => time < start || time >= end),
+  const points = layers.flatMap(({ answer, resolution }, i) =>
+    memoryPoints(answer).filter(
+      ({ time }) =>
+        time > from - resolution &&
+        time < to + resolution &&
+        layers.slice(i + 1).every(({ start, end }) => time < start || time >= end),
     ),
   );
   points.sort((one, other) => one.time - other.time);
@@ -144,9 +159,8 @@ function makeLane({ track, name, kinds }, gutter, actions) {
     const { ratio, palette, range, event } = next;
     if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, TRACK, ratio);
     const context = canvas.getContext("2d");
-    const image = context.createImageData(canvas.width, canvas.height);
-    const pixels = new Uint32Array(image.data.buffer);
-    const lane = laneLine(next, depths, canvas.width);
+    const { image, pixels } = imageOf(canvas);
+    const lane = laneLine(next, depths, canvas.width, width);
     pixels.fill(palette.paper);
     for (let y = 1; y < canvas.height - 1; y += 1) pixels.set(lane, y * canvas.width);
     context.putImageData(image, 0, 0);
@@ -160,10 +174,10 @@ function makeLane({ track, name, kinds }, gutter, actions) {
   return { element: root, track, draw };
 }
 
-function laneLine({ store, range, palette, lit }, depths, width) {
+function laneLine({ store, range, palette, lit }, depths, width, wide) {
   const lane = new Uint32Array(width).fill(palette.paper);
   const scale = { from: range[0], perNs: width / (range[1] - range[0]) };
-  for (const columns of store?.layers(range) ?? []) {
+  for (const columns of store?.layers(range, wide) ?? []) {
     const left = Math.max(0, Math.round((columns.start - range[0]) * scale.perNs));
     const right = Math.min(width, Math.round((columns.end - range[0]) * scale.perNs));
     if (right <= left) continue;
@@ -186,7 +200,7 @@ function laneLine({ store, range, palette, lit }, depths, width) {
 function eventAt({ store, range } = {}, depths, x, width) {
   const perNs = width / (range[1] - range[0]);
   const time = range[0] + x / perNs;
-  const columns = store?.layers(range).findLast((each) => each.start <= time && each.end > time);
+  const columns = store?.layers(range, width).findLast((each) => each.start <= time && each.end > time);
   if (!columns) return null;
   // What is drawn last lies on top.
   for (const depth of [...depths].reverse()) {
@@ -203,11 +217,11 @@ export function eventOf(columns, i) {
 }
 
 /** The rows of some kinds that lie in a range, for the bands: what the finest window at hand has of them. */
-export function bandRows(store, range, kinds) {
+export function bandRows(store, range, width, kinds) {
   return kinds.map((kind) => {
     const depth = EVENT_KINDS.indexOf(kind);
     const rows = [];
-    for (const columns of store?.layers(range).slice(-1) ?? []) {
+    for (const columns of store?.layers(range, width).slice(-1) ?? []) {
       const [, end] = rowsOf(columns, depth);
       for (let i = firstAfter(columns, depth, range[0]); i < end && columns.begin[i] < range[1]; i += 1) {
         rows.push({ start: columns.begin[i], duration: columns.duration[i], busy: columns.busy[i] });

@@ -31,17 +31,17 @@ test("a store asks once, draws what is there meanwhile, and asks no more when it
   assert.equal(store.ask(DOMAIN, 1000), true);
   store.ask(DOMAIN, 1000);
   assert.equal(requests.length, 1);
-  assert.deepEqual(store.layers(DOMAIN), []);
+  assert.deepEqual(store.layers(DOMAIN, 1000), []);
   requests[0].answer();
   await settle();
   assert.deepEqual(events, ["changed"]);
   assert.equal(store.ask(DOMAIN, 1000), false);
   const near = [400e6, 410e6];
   assert.equal(store.ask(near, 1000), true);
-  assert.equal(store.layers(near).length, 1);
+  assert.equal(store.layers(near, 1000).length, 1);
   requests[1].answer();
   await settle();
-  assert.deepEqual(store.layers(near)[0].resolution, requests[1].window.resolution);
+  assert.deepEqual(store.layers(near, 1000)[0].resolution, requests[1].window.resolution);
   assert.equal(store.ask([400.5e6, 410.5e6], 1000), false);
 });
 
@@ -75,7 +75,7 @@ test("a failure is told once and not asked for again", async () => {
   await settle();
   assert.deepEqual(events, ["refused", "changed"]);
   store.ask(DOMAIN, 1000);
-  assert.deepEqual(store.layers(DOMAIN), []);
+  assert.deepEqual(store.layers(DOMAIN, 1000), []);
 });
 
 test("a merged tree has its children below it, from its left", () => {

@@ -90,6 +90,8 @@ test("a view is drawn from the finest windows at hand, the coarse ones below", (
   assert.deepEqual(paintOrder([whole, fine, other], [150, 250]), [fine]);
   assert.deepEqual(paintOrder([whole, fine, other], [250, 400]), [whole, fine]);
   assert.deepEqual(paintOrder([fine], [400, 500]), []);
+  assert.deepEqual(paintOrder([whole, fine], [150, 250], 32), [whole]);
+  assert.deepEqual(paintOrder([whole, fine], [150, 250], 8), [fine]);
 });
 
 test("blocks lie below each other, and a height tells the depth", () => {
