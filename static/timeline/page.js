@@ -274,7 +274,7 @@ export class TimelinePage {
     if (this.totalsAsked === control) this.totalsAsked = null;
     this.looks.countMatches();
     this.looks.repaint();
-    if (this.views.kind === "time" && this.state.view !== "time") this.views.show(this.state.view);
+    if (["lines", "sandwich"].includes(this.state.view)) this.views.show(this.state.view);
     this.selection.showDetails();
   }
 

@@ -146,6 +146,14 @@ function menu(title, entries) {
     element("summary", { class: "button" }, title, many),
     element("div", { role: "menu", "aria-label": title }, items),
   );
+  made.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    made.open = true;
+    const at = items.indexOf(document.activeElement);
+    items[(at + step + items.length) % items.length].focus();
+    event.preventDefault();
+  });
   made.addEventListener("focusout", (event) => {
     if (!made.contains(event.relatedTarget)) made.open = false;
   });

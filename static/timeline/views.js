@@ -213,6 +213,8 @@ export class Views {
     const { page } = this;
     const of = this.middle();
     if (of === null || !page.functions[of]) return { blocks: () => [], total: 1 };
+    page.state.of = of;
+    page.remember();
     const thread = page.thread;
     const source = page.sourceOf(thread.id);
     const answer = await page.data.sandwich(thread.id, source, of, page.state.range);

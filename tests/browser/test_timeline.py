@@ -599,3 +599,33 @@ def test_forced_colours_and_themes_change_the_paper(page: Page, seven: str) -> N
     when(page, "d => d.paper === '#ffffff'")
     page.emulate_media(forced_colors="none", reduced_motion="reduce")
     assert page.locator(".progress").evaluate("each => getComputedStyle(each).animationName") == "none"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures_are_kept_of_every_view(
+    page: Page, seven: str, scheme: Any, pytestconfig: pytest.Config
+) -> None:
+    folder = Path(pytestconfig.getoption("--output")) / "timeline"
+    page.emulate_media(color_scheme=scheme)
+    opened(page, seven, "?bands=jit,gc")
+    for key, view in zip("12345", ["time", "merged", "lines", "sandwich", "table"]):
+        page.keyboard.press(key)
+        when(page, f"d => d.view === '{view}'")
+        page.screenshot(path=folder / f"{view}-{scheme}.png")
+    assert len(list(folder.glob(f"*-{scheme}.png"))) == 5
+
+
+def test_the_menus_are_walked_with_arrows(page: Page, seven: str) -> None:
+    opened(page, seven)
+    page.locator("summary", has_text="Gray out").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitemcheckbox", name="all but the same function")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu", name="Gray out")).to_be_hidden()
+
+
+def test_a_sandwich_without_selection_is_of_the_function_with_most_self_time(page: Page, seven: str) -> None:
+    opened(page, seven, "?view=sandwich")
+    assert when(page, "d => d.blocks.length === 2")["blocks"][1]["title"] == "Box.fizz"
+    expect(page).to_have_url(re.compile("of=4"))
