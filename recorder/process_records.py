@@ -16,7 +16,6 @@ from tracebin.bundle.records import (
     SampleChunk,
     Trace,
 )
-from tracebin.recorder.alignment import align
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.code_blocks import CodeBlock
 from tracebin.recorder.functions import Functions
@@ -25,7 +24,7 @@ from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.pauses import ActiveTime, Pauses
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
-from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
+from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, stamps_of, ticks_of
 from tracebin.recorder.stacks import Stacks, TraceFinder
 from tracebin.recorder.threads import Threads
 
@@ -173,7 +172,7 @@ class ProcessRecords:
             since_ns = self._clock.ns(draft.stop)
             if draft.block is not None and (until_ns is None or since_ns <= until_ns):
                 block = draft.block
-                finder.add(block.address, len(block.code), since_ns, number, draft.at.function)
+                finder.add(block.address, len(block.code), since_ns, number)
         for block in self._log.helpers:
             finder.add(block.address, len(block.code), 0, -1)
 
@@ -206,8 +205,7 @@ def _machine_code(block: Optional[CodeBlock], backend: str) -> Optional[MachineC
 class SampleRecords:
     """The samples of one process, by the numbers of their threads.
 
-    Stamps are used where it can be told which sample they belong to; of a process
-    that was killed, as many as got written.
+    What stamps say of time, place and thread is better than what the sampler says.
     """
 
     def __init__(
@@ -231,35 +229,23 @@ class SampleRecords:
         self._by_thread: Dict[int, List[Tuple[int, int, int]]] = {}
         self.empty = 0
         self.is_of_all_threads = "threads" in notes.sampling
-        self._stamps = self._own_stamps(stamps) if clock.is_known else []
-        self.is_stamped = bool(self._stamps) or not found.samples
-
-    def _own_stamps(self, stamps: List[Stamp]) -> List[Stamp]:
-        """Give the stamps of the first samples, one for each; ticks of a pause leave stamps alone."""
-        samples = self._found.samples
-        if self._pauses:
-            stamps = [stamp for stamp in stamps if self._clock.ns(stamp.tick) not in self._pauses]
-        if "stopped_ns" not in self._notes.sampling:
-            return stamps[: len(samples)]
-        if self._found.gap is not None:
-            return _around_gap(stamps, self._found.gap, len(samples))
-
-        def fits(sample: int, stamp: int) -> bool:
-            tick, pc = stamps[stamp]
-            return self._stacks.fits(samples[sample].stack, pc, self._clock.ns(tick))
-
-        places = align(len(samples), len(stamps), fits)
-        return [stamps[place] for place in places or []]
+        self._stamps = stamps_of(found.samples, stamps) if clock.is_known else [None] * len(found.samples)
+        self.is_stamped = any(self._stamps) or not found.samples
 
     def place(self, start_ns: int, stop_ns: int, origin_ns: int) -> None:
-        """Give every sample its time and its row of the stacks."""
-        stamped = len(self._stamps)
+        """Give every sample its time, its thread and its row of the stacks."""
+        rest = []
         for sample, stamp in zip(self._found.samples, self._stamps):
-            self._place(sample, self._clock.ns(stamp.tick), stamp.pc)
-        rest = self._found.samples[stamped:]
-        start_ns, stop_ns = start_ns - origin_ns, stop_ns - origin_ns
-        if stamped:
-            start_ns = max(start_ns, self._clock.ns(self._stamps[-1].tick))
+            if stamp is None:
+                rest.append(sample)
+            else:
+                time_ns = self._clock.ns(stamp.tick)
+                start_ns = max(start_ns, time_ns + origin_ns)
+                self._place(sample._replace(thread=stamp.thread), time_ns, stamp.pc)
+        self._spread(rest, start_ns - origin_ns, stop_ns - origin_ns, origin_ns)
+
+    def _spread(self, rest: List[Sample], start_ns: int, stop_ns: int, origin_ns: int) -> None:
+        """Place samples without a stamp."""
         active = ActiveTime(start_ns, stop_ns, self._pauses)
         if self._notes.sampling.get("timer_taken"):
             lasted_ns = ticks_of(rest) * float(self._notes.sampling["interval_s"]) * 1e9
@@ -285,12 +271,6 @@ class SampleRecords:
             rows.sort(key=lambda row: row[0])
             for first in range(0, len(rows), CHUNK_ROWS):
                 yield _sample_chunk(number, rows[first : first + CHUNK_ROWS])
-
-
-def _around_gap(stamps: List[Stamp], gap: int, samples: int) -> List[Stamp]:
-    """Give the stamps of the first ``gap`` samples and of the last ones: between them samples are gone."""
-    behind = samples - gap
-    return stamps[:gap] + (stamps[-behind:] if 0 < behind <= len(stamps) - gap else [])
 
 
 def _sample_chunk(thread: int, rows: List[Tuple[int, int, int]]) -> SampleChunk:

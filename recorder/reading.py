@@ -248,4 +248,4 @@ class _ProcessReading:
         hole = hole_of(path)
         if hole is not None:
             self._dropped["prof"] = hole.stop - hole.start
-        return read_samples(*read_around(path))
+        return read_samples(*read_around(path), hole.stop if hole is not None else 0)

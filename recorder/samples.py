@@ -31,12 +31,16 @@ _MAX_WORDS = 1 << 16
 
 
 class Sample(NamedTuple):
-    """One sample: ``stack`` is the raw words, pairs of kind and value, innermost first."""
+    """One sample: ``stack`` is the raw words, pairs of kind and value, innermost first.
+
+    ``end`` is where it ends in the file.
+    """
 
     thread: int
     stack: bytes
     memory_bytes: int
     time_ns: Optional[int]
+    end: int = 0
 
 
 class CodeName(NamedTuple):
@@ -56,14 +60,13 @@ class SampleFile:
     names: Dict[int, CodeName] = field(default_factory=dict)
     is_ended: bool = False
     cut: Optional[str] = None
-    gap: Optional[int] = None
 
 
-def read_samples(data: bytes, behind: Optional[bytes] = None) -> SampleFile:
+def read_samples(data: bytes, behind: Optional[bytes] = None, start: int = 0) -> SampleFile:
     """Read a whole file; what stands before a break is kept.
 
-    ``behind`` is what comes after a piece of the file that is gone: what can be told
-    to be a row of samples is taken, and ``gap`` is the number of the first.
+    ``behind`` is what comes after a piece of the file that is gone, at ``start`` of it: what can
+    be told to be a row of samples is taken.
     """
     found = SampleFile()
     if len(data) < 40:
@@ -72,8 +75,8 @@ def read_samples(data: bytes, behind: Optional[bytes] = None) -> SampleFile:
     reader = _Reader(data, found)
     _read_on(reader)
     if behind is not None:
-        found.cut, found.gap = None, len(found.samples)
-        _read_on(_Reader(behind, found, reader.first_sample_in(behind), reader.has_memory))
+        found.cut = None
+        _read_on(_Reader(behind, found, reader.first_sample_in(behind), reader.has_memory, start))
     return found
 
 
@@ -89,8 +92,11 @@ class _Broken(Exception):
 
 
 class _Reader:
-    def __init__(self, data: bytes, found: SampleFile, at: int = 40, has_memory: bool = False) -> None:
+    def __init__(
+        self, data: bytes, found: SampleFile, at: int = 40, has_memory: bool = False, start: int = 0
+    ) -> None:
         self.data = data
+        self.start = start
         self.found = found
         self.at = at
         self.has_memory = has_memory
@@ -169,7 +175,7 @@ class _Reader:
         if timed:
             (time,) = _WORD.unpack_from(data, end)
             end += 8
-        self.found.samples.append(Sample(thread, stack, memory, time))
+        self.found.samples.append(Sample(thread, stack, memory, time, self.start + end))
         self.at = end
 
     def _ends(self, at: int) -> bool:
@@ -195,16 +201,45 @@ def _code_name(text: str) -> Optional[CodeName]:
 
 
 class Stamp(NamedTuple):
-    """When a sample was taken, in ticks of the log's clock, and where: the program counter."""
+    """When a thread was interrupted, in ticks of the log's clock, and where: the program counter.
+
+    ``end`` is how long the file of samples was then; ``thread`` is what ``threading.get_ident`` says.
+    """
 
     tick: int
     pc: int
+    thread: int
+    end: int
+
+
+_STAMP = struct.Struct("<4Q")
 
 
 def read_stamps(data: bytes) -> List[Stamp]:
-    """Read the file of stamps; a row that is cut is left out."""
-    words = struct.unpack(f"<{len(data) // 16 * 2}Q", data[: len(data) // 16 * 16])
-    return [Stamp(tick, pc) for tick, pc in zip(words[0::2], words[1::2])]
+    """Read the file of stamps; a row that is cut, or was never written, is left out."""
+    rows = _STAMP.iter_unpack(data[: len(data) // _STAMP.size * _STAMP.size])
+    return [Stamp(*row) for row in rows if row[0]]
+
+
+def stamps_of(samples: List[Sample], stamps: List[Stamp]) -> List[Optional[Stamp]]:
+    """Give the stamp of each sample: of the tick that made the file reach over its end.
+
+    A tick may leave no sample, where the sampler was not ready or the thread had no frame; or
+    a later one writes it, where the interrupted thread was writing to the file itself.
+    """
+    found: List[Optional[Stamp]] = [None] * len(samples)
+    waiting: List[Stamp] = []
+    number = 0
+    for stamp in stamps:
+        waiting.append(stamp)
+        first = number
+        while number < len(samples) and samples[number].end <= stamp.end:
+            number += 1
+        if number > first:
+            taken = waiting[first - number :]
+            found[number - len(taken) : number] = taken
+            waiting = []
+    return found
 
 
 def spread(samples: List[Sample], active: ActiveTime, origin_ns: int = 0) -> List[int]:
@@ -217,7 +252,10 @@ def spread(samples: List[Sample], active: ActiveTime, origin_ns: int = 0) -> Lis
     ticks = _ticks(samples)
     step = active.length / (ticks[-1] + 1) if ticks else 0.0
     return [
-        sample.time_ns - origin_ns if sample.time_ns is not None else active.at(int((tick + 1) * step))
+        # With the timer that we use, PyPy 8.0 counts the processor's time, and from somewhere else.
+        sample.time_ns - origin_ns
+        if sample.time_ns is not None and sample.time_ns >= origin_ns
+        else active.at(int((tick + 1) * step))
         for sample, tick in zip(samples, ticks)
     ]
 

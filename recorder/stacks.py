@@ -38,11 +38,9 @@ class TraceFinder:
         self._starts: List[int] = []
         self._largest = 0
         self._at_pc: Dict[int, List[Tuple[int, int]]] = {}
-        self._functions: Dict[int, Optional[int]] = {}
 
-    def add(self, address: int, size: int, since_ns: int, trace: int, function: Optional[int] = None) -> None:
-        """Note that ``trace`` (-1: a helper), of ``function``, lies at ``address`` from then on."""
-        self._functions[trace] = function
+    def add(self, address: int, size: int, since_ns: int, trace: int) -> None:
+        """Note that ``trace`` (-1: a helper) lies at ``address`` from then on."""
         times = self._times.setdefault(address, [])
         place = bisect.bisect_right(times, since_ns)
         times.insert(place, since_ns)
@@ -61,10 +59,6 @@ class TraceFinder:
     def is_reused(self, address: int) -> bool:
         """Say whether more than one trace has been there."""
         return len(self._times.get(address, ())) > 1
-
-    def function_of(self, trace: int) -> Optional[int]:
-        """Give the function that ``trace`` starts in."""
-        return self._functions.get(trace)
 
     def around(self, pc: int, time_ns: int) -> int:
         """Give the trace whose machine code ``pc`` lies in at that time, -1 if none is."""
@@ -164,17 +158,6 @@ class Stacks:
             if inner.timed < 0:
                 self._known[stack, inside] = known
         return known
-
-    def fits(self, stack: bytes, pc: int, time_ns: int) -> bool:
-        """Say whether a sample with this stack can have been taken at ``pc``.
-
-        In machine code the innermost frame is one of the trace's, or the stack shows machine code.
-        """
-        inside = self._finder.around(pc, time_ns)
-        if inside < 0:
-            return True
-        kind, value = pairs(stack)[0] if stack else (0, 0)
-        return kind == _ASSEMBLER or self._function_of(value) == self._finder.function_of(inside)
 
     def _read(self, inner: _Inner, stack: bytes, time_ns: int) -> None:
         """Take frames in, innermost first, up to where the rest of the stack is known."""

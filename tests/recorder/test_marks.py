@@ -124,15 +124,16 @@ def test_active_time_leaves_pauses_out(
 
 def placed(stamps: list[Stamp], pauses: list[Pause], **sampling: Any) -> list[int]:
     """Give the times of three samples of a run of 1000 ns, whose clock ticks once in 10 ns."""
-    found = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 3)
-    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7, **sampling})
+    samples = [Sample(1, struct.pack("<2q", 1, 1), -1, None, end) for end in (100, 200, 300)]
+    found = SampleFile(6, samples)
+    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7, **sampling})
     clock = Clock([(0, 0), (100, 1000)], 0, (100, 1000))
     threads = Threads(0)
     threads.learn(0, ThreadNote(1, 1, 0, None, "MainThread"), [])
     stacks = Stacks(lambda _: 0, TraceFinder(), lambda _: False)
-    samples = SampleRecords(0, found, stamps, notes, clock, stacks, threads, pauses)
-    samples.place(0, 1000, 0)
-    (chunk,) = samples.chunks()
+    records = SampleRecords(0, found, stamps, notes, clock, stacks, threads, pauses)
+    records.place(0, 1000, 0)
+    (chunk,) = records.chunks()
     return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]
 
 
@@ -145,5 +146,7 @@ def test_samples_of_a_timer_that_was_taken_lie_where_it_still_ran() -> None:
 
 
 def test_ticks_of_a_pause_leave_stamps_that_belong_to_no_sample() -> None:
-    stamps = [Stamp(tick, 0) for tick in (3, 20, 30, 40, 50, 90)]
-    assert placed([*stamps, Stamp(95, 0)], [Pause(200, 600)]) == [30, 900, 950]
+    # GIVEN ticks while the sampler was stopped, when its file did not grow
+    ends = {3: 100, 20: 100, 30: 100, 40: 100, 50: 100, 90: 200, 95: 300}
+    stamps = [Stamp(tick, 0, 1, end) for tick, end in ends.items()]
+    assert placed(stamps, [Pause(200, 600)]) == [30, 900, 950]

@@ -23,6 +23,7 @@ from tracebin.recorder.samples import (
     read_samples,
     read_stamps,
     spread,
+    stamps_of,
 )
 from tracebin.recorder.stacks import Stacks, TraceFinder
 from tracebin.recorder.threads import Threads
@@ -179,35 +180,40 @@ def placed(found: SampleFile, stamps: list[Stamp], notes: Notes) -> list[int]:
     return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]
 
 
-THREE = SampleFile(6, [Sample(1, struct.pack("<2q", 1, 1), -1, None)] * 3)
+STACK = struct.pack("<2q", 1, 1)
+THREE = SampleFile(6, [Sample(5, STACK, -1, None, end) for end in (100, 200, 300)])
+
+
+def stamps(*rows: tuple[int, int]) -> list[Stamp]:
+    """Give stamps of thread 5 by tick and end."""
+    return [Stamp(tick, 0, 5, end) for tick, end in rows]
 
 
 def test_samples_have_the_time_of_their_stamps() -> None:
-    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7})
-    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0), Stamp(90, 0)], notes) == [30, 200, 900]
+    assert placed(THREE, stamps((3, 100), (20, 210), (90, 300)), Notes("1")) == [30, 200, 900]
 
 
-def test_stamps_that_may_belong_to_other_samples_are_not_used() -> None:
-    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7})
-    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [333, 666, 1000]
+def test_a_tick_that_left_no_sample_is_nobodys() -> None:
+    rows = stamps((3, 100), (10, 100), (20, 200), (50, 200), (90, 300))
+    assert placed(THREE, rows, Notes("1")) == [30, 200, 900]
 
 
-def test_a_lost_sample_leaves_a_stamp_over() -> None:
-    notes = Notes("1", sampling={"stopped_ns": 1000, "interval_s": 1e-7})
-    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0), Stamp(50, 0), Stamp(90, 0)], notes) == [30, 200, 500]
+def test_a_sample_that_a_later_tick_wrote_has_its_own_stamp() -> None:
+    assert placed(THREE, stamps((3, 100), (20, 100), (90, 300)), Notes("1")) == [30, 200, 900]
 
 
-def test_a_killed_process_has_stamps_for_its_first_samples() -> None:
-    notes = Notes("1", sampling={"interval_s": 1e-7})
-    assert placed(THREE, [Stamp(3, 0), Stamp(20, 0)], notes) == [30, 200, 1000]
+def test_samples_without_a_stamp_are_spread_behind_the_last() -> None:
+    assert placed(THREE, stamps((3, 100), (20, 200)), Notes("1")) == [30, 200, 1000]
 
 
-def test_samples_on_both_sides_of_a_gap_have_their_stamps() -> None:
-    found = SampleFile(6, THREE.samples, gap=1)
-    stamps = [Stamp(tick, 0) for tick in (3, 20, 50, 80, 90)]
-    # Those behind it are the last, if the sampler came to its end; else nobody knows.
-    notes = Notes(1, sampling={"stopped_ns": 1000, "interval_s": 1e-7})
-    assert placed(found, stamps, notes) == [30, 800, 900]
+def test_samples_that_were_dropped_leave_their_stamps_over() -> None:
+    found = SampleFile(6, [THREE.samples[0], THREE.samples[2]])
+    assert placed(found, stamps((3, 100), (20, 200), (90, 300)), Notes("1")) == [30, 900]
+
+
+def test_stamps_tell_the_threads() -> None:
+    rows = [Stamp(3, 0, 5, 100), Stamp(4, 0, 6, 200), Stamp(5, 0, 5, 300)]
+    assert [stamp and stamp.thread for stamp in stamps_of(THREE.samples, rows)] == [5, 6, 5]
 
 
 @pytest.mark.parametrize("version", [6, 7])
@@ -218,20 +224,22 @@ def test_what_stands_behind_a_gap_is_read(version: int) -> None:
     written.name(100, "py:f:3:/x/a.py")
     data = written.end()
     # WHEN a piece is gone that begins and ends in the middle of samples
-    found = read_samples(data[:400], data[900:])
+    found = read_samples(data[:400], data[900:], 900)
     assert found.cut is None
-    assert found.gap is not None
     seen = [struct.unpack("<4q", sample.stack)[3] for sample in found.samples]
-    assert seen[: found.gap] == list(range(found.gap))
-    assert seen[found.gap :] == list(range(seen[found.gap], 40))
+    gap = next(place for place, number in enumerate(seen) if place != number)
+    assert seen[gap:] == list(range(seen[gap], 40))
+    # THEN it is known of each sample where it ended in the whole file
+    ends = {number: sample.end for number, sample in enumerate(read_samples(data).samples)}
+    assert [sample.end for sample in found.samples] == [ends[number] for number in seen]
     assert len(seen) < 40
     assert found.names[100].name == "f"
 
 
 def test_nothing_is_made_of_a_gap_that_reaches_to_the_end() -> None:
     data = whole(6)
-    found = read_samples(data[:200], b"\1" * 100)
-    assert found.gap == len(found.samples)
+    found = read_samples(data[:200], b"\1" * 100, 900)
+    assert all(sample.end <= 200 for sample in found.samples)
 
 
 @pytest.mark.parametrize("version", [6, 7])
@@ -249,8 +257,8 @@ def test_a_sample_without_memory_among_others(version: int) -> None:
 
 
 def test_stamps_are_read_as_far_as_they_go() -> None:
-    data = struct.pack("<4Q", 5, 2**64 - 1, 6, 7)
-    assert read_stamps(data + b"cut") == [Stamp(5, 2**64 - 1), Stamp(6, 7)]
+    data = struct.pack("<8Q", 5, 2**64 - 1, 1, 40, 6, 7, 2, 80)
+    assert read_stamps(data + bytes(32) + b"cut") == [Stamp(5, 2**64 - 1, 1, 40), Stamp(6, 7, 2, 80)]
 
 
 # --- real files --------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Agent:
         if self.sampling.interval_s:
             self.sampling.start()
             self.pausing.parts.append(self.sampling)
+            self.threads.listeners.append(self.sampling)
         if self.calls is not None:
             self.start_calls(self.calls)
         if self.settings["paused"]:

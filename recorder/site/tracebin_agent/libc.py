@@ -5,7 +5,7 @@ from __future__ import annotations
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Dict, Tuple
 
 
 class Libc:
@@ -16,6 +16,7 @@ class Libc:
 
         self.array = _rawffi.Array
         self.library = _rawffi.CDLL(None)
+        self.functions: Dict[Tuple[str, str], Any] = {}
 
     def call(self, name: str, kinds: str, *values: int) -> int:
         """Call ``name``; kinds are i (int) and P (word).  Raises OSError where it gives -1."""
@@ -28,7 +29,9 @@ class Libc:
             argument = self.array(kind)(1, autofree=True)
             argument[0] = value
             arguments.append(argument)
-        function = self.library.ptr(name, list(kinds), "P")
+        function = self.functions.get((name, kinds))
+        if function is None:
+            function = self.functions[name, kinds] = self.library.ptr(name, list(kinds), "P")
 
         def call() -> int:
             answer: int = function(*arguments)[0]
@@ -44,6 +47,13 @@ class Libc:
         self.copy(data, memory.buffer)
         return memory
 
+    def words(self, *values: int) -> Any:
+        """Give C memory of 64-bit words, which lives as long as what is given."""
+        memory = self.array("P")(len(values), autofree=True)
+        for place, value in enumerate(values):
+            memory[place] = value
+        return memory
+
     def copy(self, data: bytes, address: int) -> None:
         """Put ``data`` at ``address``."""
         memory = self.array("c").fromaddress(address, len(data))
@@ -57,7 +67,7 @@ class Libc:
         return bytes(_rawffi.charp2rawstring(address, size))
 
     def address(self, name: str) -> int:
-        """Give where a variable of the library lies.  Raises OSError."""
+        """Give where a variable or function of the library lies.  Raises OSError."""
         try:
             return int(self.library.getaddressindll(name))
         except Exception as fault:

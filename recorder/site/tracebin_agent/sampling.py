@@ -8,36 +8,53 @@ program that takes the process by exec, and kills it.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import _thread
 import os
 
+from .libc import Libc
 from .notes import Notes
+from .polling import Polling
 from .stamps import Stamps
 from .timers import Timer
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Optional
+    from typing import Any, Dict, Optional
 
 
 class Sampling:
-    """The sampler, from its start to its end."""
+    """The sampler, from its start to its end; it listens to the starts and ends of threads.
+
+    The main thread is sampled at the interval that was asked for.  So are others, as long as there are
+    few: of more than ``AT_FULL_RATE``, each is sampled half as often whenever their number doubles.
+    """
 
     # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
     IDLE_S = 0.999
+    AT_FULL_RATE = 3
 
     def __init__(self, notes: Notes, interval_s: float) -> None:
         self.notes = notes
         self.interval_s = interval_s
         self.timer: Optional[Timer] = None
         self.stamps: Optional[Stamps] = None
+        self.polling: Optional[Polling] = None
         self.handler: Any = None
         self.file = -1
+        self.native = _thread.get_native_id
+        self.libc = Libc()
+        self.others: Dict[int, Timer] = {}
+        self.slowness = 1
+        self.is_paused = False
+        self.is_on = False
+        self.is_held = False
+        self.not_sampled = 0
 
     def start(self) -> None:
         """Begin, as far as this PyPy and machine let us."""
         try:
-            self.timer = Timer(_signal.SIGPROF)
+            self.timer = Timer(self.libc, _signal.SIGPROF, self.native())
         except Exception as fault:
             self.notes.fault("timer", fault)
         try:
@@ -55,26 +72,72 @@ class Sampling:
         file = self.file = self.notes.open("prof")
         self.notes.descriptors.call_above(lambda: _vmprof.enable(file, period, 1, 0, 0, 0))
         self.stamp()
+        self.is_on = True
         if self.timer is not None:
             self.timer.start(self.interval_s)
-        self.notes.add("sampling", {"started_ns": before, "interval_s": self.interval_s})
+        facts = {"started_ns": before, "interval_s": self.interval_s}
+        if self.stamps is not None and self.timer is not None:
+            facts["threads"] = True
+        self.notes.add("sampling", facts)
 
     def stamp(self) -> None:
-        """Have each sample's time and program counter kept beside it, where that can be done."""
+        """Have each sample's time, place and thread kept beside it, where that can be done."""
         try:
-            file = self.notes.open("stamps")
+            if self.polling is None:
+                if os.uname().machine != "x86_64":
+                    return
+                self.polling = Polling(self.libc)
             stop = os.path.join(os.path.dirname(self.notes.stem), "stop")
-            stamps = Stamps(_signal.SIGPROF, lambda rows: self.notes.write_all(file, rows), self.file, stop)
+            stamps = Stamps(self.polling, _signal.SIGPROF, self.file, self.notes.open("stamps"), stop)
             stamps.install()
             self.stamps = stamps
         except OSError:
             pass  # another machine than x86-64, or memory that may not be run: samples are spread in time
+
+    def start_thread(self) -> None:
+        """Sample the thread that calls, if it can be told whose samples are whose."""
+        if not self.is_on or self.stamps is None or self.timer is None:
+            return
+        try:
+            timer = Timer(self.libc, _signal.SIGPROF, self.native())
+        except OSError:
+            self.not_sampled += 1  # a user may have so many signals waiting, and no more (setrlimit(2))
+            return
+        self.others[self.native()] = timer
+        if not self.adapt() and not self.is_paused:
+            timer.start(self.interval_s * self.slowness)
+
+    def end_thread(self) -> None:
+        """Sample the thread that calls no more."""
+        timer = self.others.pop(self.native(), None)
+        if timer is not None:
+            timer.delete()
+            self.adapt()
+
+    def adapt(self) -> bool:
+        """Choose how often the other threads are sampled; say whether that is another rate than before."""
+        slowness = 1
+        while len(self.others) > self.AT_FULL_RATE * slowness:
+            slowness *= 2
+        # Back only when half of them are gone: else one thread that comes and goes would set all timers.
+        if slowness == self.slowness or slowness * 2 == self.slowness:
+            return False
+        self.slowness = slowness
+        self.set_timers(0 if self.is_paused else self.interval_s * slowness)
+        return True
+
+    def set_timers(self, others_s: float) -> None:
+        """Set the timers of all threads but the main one."""
+        for timer in list(self.others.values()):
+            timer.start(others_s)
 
     def pause(self) -> None:
         """Take no samples until :meth:`resume`; a timer of PyPy's own may tick on, and takes none either."""
         try:
             import _vmprof
 
+            self.is_paused = True
+            self.set_timers(0)
             if self.timer is not None:
                 self.timer.start(0)
             _vmprof.stop_sampling()
@@ -87,23 +150,46 @@ class Sampling:
             import _vmprof
 
             _vmprof.start_sampling()
+            self.is_paused = False
             if self.timer is not None:
                 self.timer.start(self.interval_s)
+            self.set_timers(self.interval_s * self.slowness)
         except Exception as fault:
             self.notes.fault("resume", fault)
 
     def flush(self) -> None:
-        """Write out what is in memory."""
-        if self.stamps is not None:
-            self.stamps.flush()
-            if self.stamps.is_stopped():
-                self.stop()
+        """End it if the launcher says so."""
+        if self.stamps is not None and self.stamps.is_stopped():
+            self.stop()
+
+    def before_fork(self) -> None:
+        """Let no other thread be in the sampler's handler: in the child it would stay there for ever."""
+        if self.others and self.is_on and not self.is_paused:
+            self.pause()
+            self.is_held = True
+
+    def after_fork(self) -> None:
+        """Go on in the parent."""
+        if self.is_held:
+            self.is_held = False
+            self.resume()
+
+    def follow(self, notes: Notes) -> None:
+        """Begin again in a child made by fork, which has one thread and no timer."""
+        was_on = self.is_on
+        self.leave_child()
+        self.notes = notes
+        if was_on:
+            self.start()
 
     def stop(self) -> None:
         """End it and have PyPy write the names of what was sampled."""
         import _vmprof
 
         try:
+            self.is_on = False
+            for timer in list(self.others.values()):
+                timer.delete()
             if self.timer is not None:
                 self.timer.delete()
                 self.timer = None
@@ -119,10 +205,9 @@ class Sampling:
         # A handler that the program has set for the signal has put an end to the sampler's.
         is_ours = _signal.getsignal(_signal.SIGPROF) == self.handler
         _vmprof.disable()
-        if self.stamps is not None:
-            self.stamps.flush()
         written = self.notes.now()
-        self.notes.add("sampled", {"stopped_ns": stopped, "written_ns": written, "timer_taken": not is_ours})
+        facts = {"stopped_ns": stopped, "written_ns": written, "timer_taken": not is_ours}
+        self.notes.add("sampled", {**facts, "not_sampled": self.not_sampled})
 
     def leave_child(self) -> None:
         """Take the sampler out of a child made by fork.
@@ -130,11 +215,16 @@ class Sampling:
         PyPy has closed the child's sample file, but would start the timer again after
         a fork of the child's own, and abort at the first tick.
         """
+        self.timer = self.stamps = None
+        self.others = {}
+        self.is_on = self.is_held = False
+        self.slowness = 1
         try:
             import _vmprof
 
             if _vmprof.is_enabled():
                 _vmprof.disable()
+        except OSError:
+            pass  # it can't write the names to the closed file, and is off all the same
         except Exception as fault:
-            # It can't write the names to the closed file, and is off all the same.
             self.notes.fault("sampling", fault)

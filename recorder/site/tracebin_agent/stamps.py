@@ -1,40 +1,40 @@
-"""Keep the time and the program counter of each sample."""
+"""Keep the time, the place and the thread of each sample."""
 
 from __future__ import annotations
 
-from .libc import Libc
-
-# Names for annotations alone: importing typing would be noticed in the program's sys.modules.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .polling import Polling
 
 
 class Stamps:
-    """Put the time and the program counter of each sample into memory of our own.
+    """Write a row for each tick of the sampler's timers into a file of our own.
 
-    PyPy's sampler (file version 6) writes neither, and finds machine code on the stack by
+    PyPy's sampler (file version 6) writes neither time nor thread, and finds machine code on the stack by
     the return address of the last call it made: a loop that makes none looks
-    interpreted.  So a few instructions stand before its handler, which they jump to.  Only for x86-64.
+    interpreted.  So a few instructions call its handler, one thread after the other, and then write
+    four words: the log's ticks, the program counter, the thread, and how long the
+    sampler's file is then, by which the sample is found.  Only for Linux on x86-64.
     """
 
-    MOST = 1 << 22  # 16 bytes each; an hour at one a millisecond. The kernel gives memory as it is used.
-    MAP_FLAGS = 0x4022  # MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    MAP_FLAGS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
     MAP_SHARED = 1
     SIGACTION_BYTES = 152
+    # Times to look whether the handler is free: some 50 us; then the tick is lost.
+    LOOKS = 2000
 
-    def __init__(self, number: int, write: Any, samples: int, stop: str) -> None:
-        """Stamp the signal ``number``; ``samples`` is the sampler's file, ``stop`` the one that ends it."""
+    def __init__(self, polling: Polling, number: int, samples: int, rows: int, stop: str) -> None:
+        """Stand ready for signal ``number``; ``samples`` and ``rows`` are open files.
+
+        ``stop`` is the path of the file by which the launcher ends it.  Raises OSError.
+        """
         import os
 
-        if os.uname().machine != "x86_64":
-            raise OSError("only x86-64 is known")
+        self.polling = polling
         self.number = number
-        self.write = write
         self.samples = samples
-        self.written = 0
-        self.libc = Libc()
-        self.memory = self.libc.call("mmap", "PPiiiP", 0, 16 + 16 * self.MOST, 3, self.MAP_FLAGS, -1, 0)
+        self.rows = rows
+        self.libc = polling.libc
+        # Where the next row goes, and whether a thread is in the handler.
+        self.memory = self.libc.memory(b"\0" * 16)
         file = os.open(stop, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self.stop = self.libc.call("mmap", "PPiiiP", 0, 4096, 1, self.MAP_SHARED, file, 0)
@@ -55,67 +55,100 @@ class Stamps:
         """Say whether the launcher wants no more samples: the disk is full."""
         return self.libc.read(self.stop, 1) != b"\0"
 
-    def guard(self) -> bytes:
-        """Assemble: return at once if the launcher said stop, or the sampler's file has been closed.
+    def guarded(self, body: bytes) -> bytes:
+        """Assemble: leave ``body`` out if the launcher said stop, or the sampler's file has been closed.
 
         Where PyPy can't write samples, its buffers fill, and the next code object the
         program makes raises SystemError in the program.
         """
+        asking = b"".join(
+            (
+                b"\x57\x56",  # push rdi, rsi
+                b"\xbf" + self.samples.to_bytes(4, "little"),  # mov edi, samples
+                b"\xbe\x01\x00\x00\x00",  # mov esi, F_GETFD
+                b"\xb8\x48\x00\x00\x00",  # mov eax, 72: fcntl
+                b"\x0f\x05",  # syscall
+                b"\x5e\x5f",  # pop rsi, rdi
+                b"\x85\xc0",  # test eax, eax
+                b"\x0f\x88" + len(body).to_bytes(4, "little"),  # js behind the body
+                body,
+            )
+        )
         return b"".join(
             (
                 b"\x48\xb8" + self.stop.to_bytes(8, "little"),  # mov rax, stop
                 b"\x80\x38\x00",  # cmp byte [rax], 0
-                b"\x74\x01\xc3",  # je over it; ret
-                b"\x57\x56\x52",  # push rdi; push rsi; push rdx
-                b"\xbf" + self.samples.to_bytes(4, "little"),  # mov edi, samples
-                b"\xbe\x01\x00\x00\x00",  # mov esi, F_GETFD
-                b"\xb8\x48\x00\x00\x00",  # mov eax, fcntl
-                b"\x0f\x05",  # syscall
-                b"\x5a\x5e\x5f",  # pop rdx; pop rsi; pop rdi
-                b"\x85\xc0",  # test eax, eax
-                b"\x79\x01\xc3",  # jns over it; ret
+                b"\x0f\x85" + len(asking).to_bytes(4, "little"),  # jne behind it
+                asking,
             )
         )
 
     def instructions(self, handler: bytes) -> bytes:
-        """Assemble: the guard; take a row, unless all are; store the clock and rip; go on in ``handler``.
+        """Assemble a handler that waits for its turn, calls ``handler``, and writes the row.
 
-        The row's number is in the first word of the memory.  rdx is the handler's third
-        argument, a ucontext_t, whose rip lies at 0xa8 (sys/ucontext.h).
+        rdx is its third argument, a ucontext_t, whose rip lies at 0xa8 (sys/ucontext.h);
+        fs:0x10 is what pthread_self gives.  The stack is as a call wants it: a multiple of 16.
         """
-        store = b"".join(
+        body = self.reading() + b"\x48\xb8" + handler + b"\xff\xd0" + self.writing()  # mov rax, handler; call
+        looking = b"".join(
             (
-                b"\x4c\x8b\x82\xa8\x00\x00\x00",  # mov r8, [rdx + 0xa8]
-                b"\x48\xc1\xe0\x04",  # shl rax, 4
-                b"\x4c\x8d\x4c\x01\x10",  # lea r9, [rcx + rax + 16]
-                b"\x4d\x89\x41\x08",  # mov [r9 + 8], r8
-                b"\x49\x89\xd2",  # mov r10, rdx
-                b"\x0f\x31",  # rdtsc
-                b"\x48\xc1\xe2\x20",  # shl rdx, 32
-                b"\x48\x09\xd0",  # or rax, rdx
-                b"\x49\x89\x01",  # mov [r9], rax
-                b"\x4c\x89\xd2",  # mov rdx, r10
+                b"\x48\xbb" + self.memory.buffer.to_bytes(8, "little"),  # mov rbx, memory
+                b"\xb9" + self.LOOKS.to_bytes(4, "little"),  # mov ecx, LOOKS
+                b"\xb8\x01\x00\x00\x00",  # mov eax, 1
+                b"\x87\x43\x08",  # xchg [rbx + 8], eax
+                b"\x85\xc0",  # test eax, eax
+                b"\x74\x0b",  # jz to the body, 11 bytes on
+                b"\xf3\x90",  # pause
+                b"\xff\xc9",  # dec ecx
+                b"\x75\xee",  # jnz 18 bytes back
+                b"\xe9" + len(body).to_bytes(4, "little"),  # jmp behind the body
             )
         )
         return b"".join(
             (
-                self.guard(),
-                b"\x48\xb9" + self.memory.to_bytes(8, "little"),  # mov rcx, memory
-                b"\xb8\x01\x00\x00\x00",  # mov eax, 1
-                b"\xf0\x48\x0f\xc1\x01",  # lock xadd [rcx], rax
-                b"\x48\x3d" + self.MOST.to_bytes(4, "little"),  # cmp rax, MOST
-                b"\x73" + bytes([len(store)]),  # jae over it
-                store,
-                b"\x48\xb8" + handler,  # mov rax, handler
-                b"\xff\xe0",  # jmp rax
+                b"\x53\x41\x54",  # push rbx, r12
+                b"\x48\x83\xec\x28",  # sub rsp, 40: the row
+                b"\x49\x89\xd4",  # mov r12, rdx
+                self.guarded(looking + body),
+                self.polling.going_on(),
+                b"\x48\x83\xc4\x28",  # add rsp, 40
+                b"\x41\x5c\x5b\xc3",  # pop r12, rbx; ret
             )
         )
 
-    def flush(self) -> None:
-        """Write out the rows that are new; one that is being stored now comes next time."""
-        taken = int.from_bytes(self.libc.read(self.memory, 8), "little")
-        whole = min(taken, self.MOST)
-        if whole > self.written:
-            rows = self.libc.read(self.memory + 16 + 16 * self.written, 16 * (whole - self.written))
-            self.written = whole
-            self.write(rows)
+    def reading(self) -> bytes:
+        """Fill the row but for its last word."""
+        return b"".join(
+            (
+                b"\x48\x8b\x82\xa8\x00\x00\x00",  # mov rax, [rdx + 0xa8]
+                b"\x48\x89\x44\x24\x08",  # mov [rsp + 8], rax
+                b"\x64\x48\x8b\x04\x25\x10\x00\x00\x00",  # mov rax, fs:[0x10]
+                b"\x48\x89\x44\x24\x10",  # mov [rsp + 16], rax
+                b"\x0f\x31",  # rdtsc
+                b"\x48\xc1\xe2\x20",  # shl rdx, 32
+                b"\x48\x09\xd0",  # or rax, rdx
+                b"\x48\x89\x04\x24",  # mov [rsp], rax
+                b"\x4c\x89\xe2",  # mov rdx, r12
+            )
+        )
+
+    def writing(self) -> bytes:
+        """Ask where the sampler's file ends, write the row, and let the next thread in."""
+        return b"".join(
+            (
+                b"\xb8\x08\x00\x00\x00",  # mov eax, 8: lseek
+                b"\xbf" + self.samples.to_bytes(4, "little"),  # mov edi, samples
+                b"\x31\xf6",  # xor esi, esi
+                b"\xba\x01\x00\x00\x00",  # mov edx, SEEK_CUR
+                b"\x0f\x05",  # syscall
+                b"\x48\x89\x44\x24\x18",  # mov [rsp + 24], rax
+                b"\xb8\x12\x00\x00\x00",  # mov eax, 18: pwrite64
+                b"\xbf" + self.rows.to_bytes(4, "little"),  # mov edi, rows
+                b"\x48\x89\xe6",  # mov rsi, rsp
+                b"\xba\x20\x00\x00\x00",  # mov edx, 32
+                b"\x4c\x8b\x13",  # mov r10, [rbx]
+                b"\x0f\x05",  # syscall
+                b"\x48\x83\x03\x20",  # add qword [rbx], 32
+                b"\xc7\x43\x08\x00\x00\x00\x00",  # mov dword [rbx + 8], 0
+            )
+        )
