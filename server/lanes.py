@@ -33,7 +33,7 @@ SOURCES = ("exact", "sampled")
 # A picture of 1500 x 1000 pixels of a million real calls has some 17,000 rectangles.
 MOST_ROWS = 20_000
 # Reading and merging this much takes some 20 ms; more detail than that is left out.
-MOST_READ = 80_000
+MOST_READ = 50_000
 # Windows are read a little wider, so that buckets this many times as long are whole too.
 _MARGIN = 8
 ALL_KEYS = (-1, 1 << 62)

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracebin.bundle.records import CallChunk, Function, Process, Thread
-from tracebin.server import call_lane, lanes, pyramid
+from tracebin.analysis.spans import Spanner, StackTree
+from tracebin.bundle.records import CallChunk, Function, Pause, Process, SampleChunk, StackChunk, Thread
+from tracebin.server import call_lane, lanes, pyramid, sample_lane
 from tracebin.server.lanes import Window, calls_of
 from tracebin.server.one_call import Walker
 from tracebin.server.parts import Parts, PartsWriter, read_index
@@ -31,6 +32,7 @@ def small_leaves() -> Iterator[None]:
     sizes = {
         call_lane: {"LEAF_ROWS": 8, "_LEAST_ROWS": 4, "PART_ROWS": 2, "SUMS_FAN": 2},
         pyramid: {"LEAF_ROWS": 8, "NODE_ROWS": 3, "GROUP_ROWS": 8, "PART_ROWS": 2},
+        sample_lane: {"LEAF_ROWS": 4, "SAMPLES_AT_ONCE": 2},
     }
     with pytest.MonkeyPatch.context() as patch:
         for module, values in sizes.items():
@@ -293,6 +295,51 @@ def test_finding(calls: list[Call], chunk: int, number: int, time: int) -> None:
     assert walker.after([1, 3], number) == next((at for at in mine if at > number), None)
     assert walker.before([1, 3], number) == next((at for at in reversed(mine) if at < number), None)
     assert walker.after_ns([1, 3], time) == next((at for at in mine if calls[at].start >= time), None)
+
+
+# Rows of stacks as (parent, function, state): two paths that part, and one frame in two states.
+TREE = StackChunk([-1, 0, 1, 0, -1, 4], [0, 1, 2, 3, 0, 1], [0, 0, 0, 0, 1, 1], [-1] * 6)
+SAMPLES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, max_size=40)
+
+
+@EXAMPLES
+@given(SAMPLES, st.integers(1, 9), st.integers(-5, 60))
+def test_spans_go_through_a_file_unharmed(samples: list[tuple[int, int]], rows: int, pause: int) -> None:
+    times = np.cumsum([apart for apart, _ in samples]).tolist()
+    part = MemoryPart()
+    writer = TimelineWriter(PartsWriter(part))  # type: ignore[arg-type]
+    writer.add("processes", Process(1, None, [], 0, None, None, paused=[Pause(pause - 1, pause)]))
+    writer.add("threads", Thread(0, 1))
+    for number in range(FUNCTIONS):
+        writer.add("functions", Function(0, str(number), str(number), 1))
+    writer.add("stacks", TREE)
+    for first in range(0, len(samples), rows):
+        piece = samples[first : first + rows]
+        before = times[first] - piece[0][0]
+        columns = ([apart for apart, _ in piece], [row for _, row in piece], [-1] * len(piece))
+        writer.add("samples", SampleChunk(0, before, *columns))
+    writer.finish()
+    writer.close()
+    file = part.reopen()
+    parts = Parts(file, read_index(file))
+    found = calls_of(parts, 0, "sampled")
+    tree = StackTree()
+    tree.add(TREE)
+    spanner = Spanner(tree, parts.index.lanes["states", 0]["interval_ns"])
+    for time, (_, row) in zip(times, samples):
+        if spanner_is_before(spanner, pause, time):
+            spanner.pause(pause)
+        spanner.add([time], [row])
+    spanner.end()
+    spans = spanner.take()
+    leaves = [found.leaf(number) for number in range(len(found.leaves["rows"]))]
+    for name in ("start", "duration", "depth", "function", "state", "trace"):
+        assert [value for leaf in leaves for value in leaf[name].tolist()] == spans[name].tolist()
+
+
+def spanner_is_before(spanner: Spanner, pause: int, time: int) -> bool:
+    """Say whether the pause is over at this sample, for the first time."""
+    return spanner._paused_until_ns is None and pause <= time
 
 
 def test_a_hundred_thousand_deep() -> None:
