@@ -5,6 +5,10 @@ import { bandRows, RIBBON_PX } from "./tracks.js";
 
 // New windows are asked for no more often than this, so that a fast zoom doesn't ask for each that it passes.
 const ASK_MS = 90;
+// While a gesture goes on, a quarter of the fineness is asked for, which comes and is taken in in a quarter of the
+// time; this long after its last movement, all of it.
+const REST_MS = 120;
+const MOVING_PART = 0.25;
 const BAND_KINDS = { jit: ["tracing", "optimising", "backend"], gc: ["minor", "major step", "major"] };
 
 /** The drawing of a page. */
@@ -14,6 +18,16 @@ export class Drawing {
     this.asked = false;
     this.lastAsk = Number.NEGATIVE_INFINITY;
     this.laterAsk = null;
+    this.resting = null;
+  }
+
+  /** A gesture has moved the picture. */
+  moved() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.resting = null;
+      this.schedule();
+    }, REST_MS);
   }
 
   schedule() {
@@ -117,18 +131,24 @@ export class Drawing {
     const busy = this.ask();
     if (busy) this.lastAsk = performance.now();
     const { page } = this;
-    this.showProgress(busy || page.views.loading || page.selection.underWay > 0 || Boolean(page.totalsAsked));
+    this.showProgress(
+      busy ||
+        this.resting !== null ||
+        page.views.loading ||
+        page.selection.underWay > 0 ||
+        Boolean(page.totalsAsked),
+    );
   }
 
   ask() {
-    const { width } = this.page.stage.size;
-    const { thread, range } = this.page;
+    const { thread, range, stage } = this.page;
+    const width = stage.size.width * (this.resting === null ? 1 : MOVING_PART);
     const isTime = this.page.views.kind === "time";
     const wishes = [[this.overviewStore(), this.page.data.domain, width]];
     if (isTime && thread && !this.page.state.hidden.has("ribbon"))
       wishes.push([this.page.data.states(thread.id), range, width / RIBBON_PX]);
     if (isTime) wishes.push([this.page.data.events(thread?.process ?? 0), range, width]);
-    let busy = this.page.state.view !== "table" && this.page.stage.ask(range);
+    let busy = this.page.state.view !== "table" && stage.ask(range, width);
     for (const [store, wanted, pixels] of wishes) busy = (store?.ask(wanted, pixels) ?? false) || busy;
     return busy;
   }

@@ -107,5 +107,5 @@ function paintOverview(canvas, columns, paint, block, span, palette, ratio) {
   const gap = height > 3 * ratio ? 1 : 0;
   const edges = { top: 0, bottom: canvas.height, gap, paper: palette.paper };
   paintRows(pixels, canvas.width, [{ columns, colours }], scale, rows, edges);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
 }

@@ -295,6 +295,7 @@ export class TimelinePage {
       domain: () => this.domain,
       range: () => this.range,
       look: (range) => {
+        this.drawing.moved();
         this.card.hide();
         this.look(range);
       },

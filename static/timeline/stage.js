@@ -163,7 +163,7 @@ export function stage(gutter) {
       };
       paintRows(pixels, image.width, layersOf.get(part), scale, [row], edges);
     }
-    picture.getContext("2d").putImageData(image, 0, 0);
+    picture.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
     drawOverlay(scene);
   }
 
@@ -229,10 +229,10 @@ export function stage(gutter) {
       empty.hidden = text === null;
       empty.textContent = text ?? "";
     },
-    /** Ask for what the rows in sight lack; true while something is under way. */
-    ask(range) {
+    /** Ask for what the rows in sight lack at a width; true while something is under way. */
+    ask(range, width) {
       let busy = false;
-      for (const part of partsInSight()) busy = part.store.ask(range, size.width) || busy;
+      for (const part of partsInSight()) busy = part.store.ask(range, width) || busy;
       return busy;
     },
     /** The row under a point of the picture: {block, columns, row, …}, or null. */

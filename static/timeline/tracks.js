@@ -53,7 +53,7 @@ export function ribbon(gutter, actions) {
       range = view;
       layers = store?.layers(view, width / RIBBON_PX) ?? [];
       if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, RIBBON, ratio);
-      const context = canvas.getContext("2d");
+      const context = canvas.getContext("2d", { alpha: false });
       const { image, pixels } = imageOf(canvas);
       pixels.fill(palette.paper);
       const scale = { from: view[0], perNs: canvas.width / (view[1] - view[0]) };
@@ -158,7 +158,7 @@ function makeLane({ track, name, kinds }, gutter, actions) {
     scene = next;
     const { ratio, palette, range, event } = next;
     if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, TRACK, ratio);
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d", { alpha: false });
     const { image, pixels } = imageOf(canvas);
     const lane = laneLine(next, depths, canvas.width, width);
     pixels.fill(palette.paper);
