@@ -1,7 +1,7 @@
 """Make calls of samples: runs of equal frames become spans.
 
 Each sample stands for the time since the one before it on its thread, or for one interval
-where that is more than ``GAP_INTERVALS`` away.  So a span's edges are known to one
+where that is a gap.  So a span's edges are known to one
 interval, and nothing is claimed about a gap.  Frames are equal when their functions are, and those of
 their callers; the VM state and the trace may change within a span, which then gets those it had
 for most of its time.
@@ -19,7 +19,10 @@ from tracebin.analysis.lod import Ints, Rows
 from tracebin.analysis.sample_time import DEFAULT_PERIOD_NS
 from tracebin.bundle.records import StackChunk
 
+# A thread that doesn't get a processor, or collects, isn't sampled meanwhile; its calls go on.  Only where
+# much longer nothing is known, nothing is claimed.
 GAP_INTERVALS = 3
+GAP_NS = 100_000_000
 SPAN_COLUMNS = ("start", "duration", "depth", "function", "state", "trace")
 
 
@@ -72,7 +75,7 @@ class Spanner:
 
     def __init__(self, tree: StackTree, interval_ns: int) -> None:
         self._tree = tree
-        self._gap_ns = GAP_INTERVALS * interval_ns
+        self._gap_ns = gap_of(interval_ns)
         self._interval_ns = interval_ns
         self._rows: List[int] = []
         self._frames: List[_Frame] = []
@@ -194,6 +197,11 @@ def interval_of(times: Ints) -> int:
     return int(np.median(apart)) if len(apart) else DEFAULT_PERIOD_NS
 
 
+def gap_of(interval_ns: int) -> int:
+    """Say how long nothing may be known of a thread for its calls to go on."""
+    return max(GAP_INTERVALS * interval_ns, GAP_NS)
+
+
 def first_since(time: int, interval_ns: int, paused_until_ns: Optional[int]) -> int:
     """Say since when a sample without one before it stands: for an interval, but never in a pause."""
     return time - interval_ns if paused_until_ns is None else max(time - interval_ns, paused_until_ns)
@@ -202,7 +210,7 @@ def first_since(time: int, interval_ns: int, paused_until_ns: Optional[int]) -> 
 def state_runs(times: Ints, states: Ints, memory: Ints, before_ns: int, interval_ns: int) -> Rows:
     """Make rows of successive samples of one state and one size of memory; the key is the state."""
     starts = np.concatenate(([before_ns], times[:-1]))
-    is_gap = times - starts > GAP_INTERVALS * interval_ns
+    is_gap = times - starts > gap_of(interval_ns)
     starts = np.where(is_gap, times - interval_ns, starts)
     same = (states[1:] == states[:-1]) & (memory[1:] == memory[:-1]) & ~is_gap[1:]
     first = np.flatnonzero(np.concatenate(([True], ~same)))

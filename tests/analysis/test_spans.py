@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,14 @@ STACKS = st.lists(
     min_size=1,
     max_size=25,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_gaps():
+    """Let three intervals be a gap, however short they are."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(under_test, "GAP_NS", 0)
+        yield
 
 
 def built(make, samples):
@@ -122,3 +131,8 @@ def test_runs_of_a_state_end_with_it_with_the_memory_and_at_gaps():
         (1, 30, 40, 1, 6),
         (1, 80, 90, 1, 6),
     ]
+
+
+def test_a_gap_is_no_shorter_than_what_a_busy_machine_makes(monkeypatch):
+    monkeypatch.setattr(under_test, "GAP_NS", 100)
+    assert [under_test.gap_of(interval) for interval in (1, 33, 50)] == [100, 100, 150]
