@@ -6,23 +6,38 @@ import * as format from "../format.js";
 import { momentText } from "./ticks.js";
 
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
-const GAP = 14;
+const GAP = 12;
+const LEAVE_MS = 200;
 
 /** Make the card: {element, show(facts, place), hide()}. */
 export function card() {
   const root = element("div", { class: "card", role: "tooltip", hidden: true });
+  let leaving = null;
+  const stay = () => {
+    clearTimeout(leaving);
+    leaving = null;
+  };
+  const hide = () => {
+    stay();
+    root.hidden = true;
+  };
+  root.addEventListener("pointerenter", stay);
+  root.addEventListener("pointerleave", hide);
   return {
     element: root,
     get shown() {
       return !root.hidden;
     },
-    hide() {
-      root.hidden = true;
+    hide,
+    /** Hide it unless the pointer is on its way into it, to the link there. */
+    leave() {
+      if (!root.hidden) leaving ??= setTimeout(hide, LEAVE_MS);
     },
     /** Show a row with its call's own facts at a place of the window. */
     show({ row, call, each, sum, span, run }, { clientX, clientY }) {
       const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
       const many = row.count > 1;
+      stay();
       fill(
         root,
         element("strong", { class: "code" }, each.qualname),

@@ -38,15 +38,14 @@ export function gestures({ pane, picture, size }, acts) {
 
   let dragY = null;
   behaviour.on("start", ({ sourceEvent }) => {
-    dragY = sourceEvent?.clientY ?? null;
+    dragY = heightOf(sourceEvent);
   });
   behaviour.on("zoom", ({ transform, sourceEvent }) => {
     if (own) return;
     acts.look(rangeOf(transform), { moving: true });
-    if (sourceEvent?.type === "mousemove" && dragY !== null) {
-      pane.scrollTop -= sourceEvent.clientY - dragY;
-      dragY = sourceEvent.clientY;
-    }
+    const y = sourceEvent?.type.endsWith("move") ? heightOf(sourceEvent) : null;
+    if (y !== null && dragY !== null) pane.scrollTop -= y - dragY;
+    dragY = y;
   });
   behaviour.on("end", () => {
     if (!own) acts.ended();
@@ -77,6 +76,12 @@ export function gestures({ pane, picture, size }, acts) {
   listenToPointer(picture, acts);
   listenToMeasure(picture, size, acts);
   return { sync };
+}
+
+/** Where a mouse or the one finger is; null for two fingers, which zoom. */
+function heightOf(event) {
+  if (!event?.touches) return event?.clientY ?? null;
+  return event.touches.length === 1 ? event.touches[0].clientY : null;
 }
 
 function listenToWheel(pane, size, acts) {

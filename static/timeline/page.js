@@ -1,14 +1,14 @@
 // The page's state and what happens to it; what is drawn and how is made beside this.
 
 import { element, fill } from "../element.js";
+import { commandsOf } from "./acts.js";
 import { card } from "./card.js";
-import { COLOUR_MODES } from "./colours.js";
 import { commandOf } from "./commands.js";
 import { crumbs } from "./crumbs.js";
 import { sumTotals, threadTitle, timelineData } from "./data.js";
 import { describePicture } from "./describe.js";
 import { Drawing } from "./drawing.js";
-import { clampRange, padRange, panRange, zoomRange } from "./geometry.js";
+import { clampRange, padRange } from "./geometry.js";
 import { gestures } from "./gestures.js";
 import { Looks } from "./looks.js";
 import { minimap } from "./minimap.js";
@@ -22,17 +22,13 @@ import { stage } from "./stage.js";
 import { table } from "./table.js";
 import { helpSheet, toolbar } from "./toolbar.js";
 import { ribbon, tracks } from "./tracks.js";
-import { readState, VIEWS, writeState } from "./url-state.js";
+import { readState, writeState } from "./url-state.js";
 import { Views } from "./views.js";
 import { eventWords } from "./words.js";
 
 const GUTTER = 72;
-const ZOOM_STEP = 1.6;
-const PAN_STEP = 0.2;
 const URL_MS = 200;
 const UNKNOWN = { id: -1, qualname: "not known", path: null, line: null, owner: null, group: "not known" };
-
-const nextMode = (mode) => COLOUR_MODES[(COLOUR_MODES.indexOf(mode) + 1) % COLOUR_MODES.length];
 
 /** The time line of one run. */
 export class TimelinePage {
@@ -373,57 +369,7 @@ export class TimelinePage {
     const name = commandOf(event);
     if (name === null || (name === "copy" && !this.selection.anchor)) return;
     event.preventDefault();
-    this.commands()[name]();
-  }
-
-  commands() {
-    const zoom = (factor) => this.setRange(zoomRange(this.range, factor, this.zoomPoint(), this.domain));
-    const pan = (part) => this.setRange(panRange(this.range, part, this.domain));
-    const view = (name) => () => this.setView(name);
-    const { selection } = this;
-    return {
-      zoomIn: () => zoom(ZOOM_STEP),
-      zoomOut: () => zoom(1 / ZOOM_STEP),
-      panLeft: () => pan(-PAN_STEP),
-      panRight: () => pan(PAN_STEP),
-      zoomToCall: () => selection.zoom(),
-      back: () => this.back(),
-      wholeRun: () => this.wholeRun(),
-      goUp: () => selection.go("parent", () => this.stage.pane.scrollBy(0, -64)),
-      goDown: () => selection.go("first_child", () => this.stage.pane.scrollBy(0, 64)),
-      goLeft: () => selection.go("previous", () => pan(-PAN_STEP)),
-      goRight: () => selection.go("next", () => pan(PAN_STEP)),
-      nextEvent: () => selection.stepEvent(true),
-      previousEvent: () => selection.stepEvent(false),
-      openEvent: () => selection.open(),
-      copy: () => selection.copy(),
-      filter: () => this.tools.field.select(),
-      nextMatch: () => selection.step(true),
-      previousMatch: () => selection.step(false),
-      grayInside: () => this.looks.gray("inside"),
-      graySame: () => this.looks.gray("same"),
-      grayClass: () => this.looks.gray("class"),
-      grayModule: () => this.looks.gray("module"),
-      grayPackage: () => this.looks.gray("package"),
-      grayNothing: () => this.looks.gray(null),
-      viewTime: view(VIEWS[0]),
-      viewMerged: view(VIEWS[1]),
-      viewLines: view(VIEWS[2]),
-      viewSandwich: view(VIEWS[3]),
-      viewTable: view(VIEWS[4]),
-      nextColour: () => this.setColour(nextMode(this.state.colour)),
-      bandsJit: () => this.toggle("bands", "jit"),
-      bandsGc: () => this.toggle("bands", "gc"),
-      help: () => this.help.showModal(),
-    };
-  }
-
-  /** Keys zoom at the selected call where it is in view, else at the middle. */
-  zoomPoint() {
-    const [from, to] = this.range;
-    const call = this.selection.drawn();
-    const middle = call ? call.start + call.duration / 2 : Number.NaN;
-    return middle >= from && middle <= to ? middle : (from + to) / 2;
+    commandsOf(this)[name]();
   }
 
   remember() {
@@ -436,6 +382,7 @@ export class TimelinePage {
     const { time } = this.views.ranges;
     const whole = time[0] <= this.data.domain[0] && time[1] >= this.data.domain[1];
     this.state.at = whole ? null : time;
+    this.state.inner = this.views.inner;
     const thread = this.state.thread === this.threads[0]?.id ? null : this.state.thread;
     history.replaceState(null, "", location.pathname + writeState({ ...this.state, thread }));
   }

@@ -15,7 +15,7 @@ export class Pointing {
 
   point(place) {
     const row = place && this.page.stage.hit(place.x, place.y, this.page.range);
-    if (!row || row.call !== this.row?.call || row.key !== this.row?.key) this.page.card.hide();
+    if (!row || row.call !== this.row?.call || row.key !== this.row?.key) this.page.card.leave();
     const changed = row?.what !== this.row?.what;
     this.row = row;
     if (changed) this.page.looks.recolour();

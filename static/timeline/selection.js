@@ -210,15 +210,27 @@ export class Selection {
     }
     const thread = this.call?.thread ?? page.thread.id;
     const source = this.call?.source ?? page.sourceOf(thread);
-    const found = await page.data.find(
-      thread,
-      source,
-      ids.slice(0, MOST_FUNCTIONS_TO_FIND),
-      this.from(forward),
-    );
-    if (!found.call) return page.pointing.tell(forward ? "No further match." : "No earlier match.");
-    await this.selectCall({ thread, source, call: found.call.call });
-    this.reveal();
+    const wanted = ids.slice(0, MOST_FUNCTIONS_TO_FIND);
+    let at = { thread, source, place: this.from(forward) };
+    while (at) {
+      const { call } = await page.data.find(at.thread, at.source, wanted, at.place);
+      if (call) {
+        await this.selectCall({ thread: at.thread, source: at.source, call: call.call });
+        return this.reveal();
+      }
+      at = this.besideThread(at.thread, forward);
+    }
+    page.pointing.tell(forward ? "No further match." : "No earlier match.");
+  }
+
+  /** The thread to search when one has no more: the next below, or the one above from its end. */
+  besideThread(id, forward) {
+    const { threads } = this.page;
+    const thread = threads[threads.findIndex((each) => each.id === id) + (forward ? 1 : -1)];
+    if (!thread) return null;
+    const source = this.page.sourceOf(thread.id);
+    const { calls } = thread.sources.find((each) => each.source === source);
+    return { thread: thread.id, source, place: forward ? { after_ns: 0 } : { before: calls } };
   }
 
   from(forward) {

@@ -34,6 +34,7 @@ export function readState(search) {
   return {
     view: oneOf(query.get("view"), VIEWS),
     at: readSpan(query.get("at")),
+    inner: readSpan(query.get("in")),
     range: readSpan(query.get("range")),
     call: readCall(query.get("call")),
     event: readEvent(query.get("event")),
@@ -71,6 +72,7 @@ export function writeState(state) {
   const parts = {
     view: state.view === VIEWS[0] ? null : state.view,
     at: span(state.at),
+    in: span(state.inner),
     range: span(state.range),
     call: call && `${call.thread}.${call.source}.${call.call}`,
     event: event && `${event.kind}.${event.id}`,

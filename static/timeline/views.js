@@ -18,6 +18,8 @@ export class Views {
       merged: [0, 1],
       sandwich: [0, 1],
     };
+    // What the URL wants to be looked at of the first merged picture.
+    this.first = page.state.inner;
     this.answers = new Map();
     this.loading = false;
   }
@@ -32,6 +34,12 @@ export class Views {
 
   get domain() {
     return this.domains[this.kind];
+  }
+
+  /** The range looked at of merged time, where that isn't all of it; null in the order of time. */
+  get inner() {
+    const [[from, to], [first, last]] = [this.range, this.domain];
+    return this.kind === "time" || (from <= first && to >= last) ? null : this.range;
   }
 
   look(range, kind) {
@@ -180,7 +188,9 @@ export class Views {
     const before = this.domains[view];
     const wasWhole = this.ranges[view][0] <= before[0] && this.ranges[view][1] >= before[1];
     this.domains[view] = [0, Math.max(1, total)];
-    this.ranges[view] = wasWhole ? this.domains[view] : clampRange(this.ranges[view], this.domains[view]);
+    const kept = this.first ?? (wasWhole ? this.domains[view] : this.ranges[view]);
+    this.first = null;
+    this.ranges[view] = clampRange(kept, this.domains[view]);
     page.stage.show(blocks());
     page.gestures.sync();
     page.drawing.schedule();

@@ -533,6 +533,15 @@ def test_a_line_for_each_function_has_its_calls(page: Page, seven: str) -> None:
     assert starts == [11, 13]
 
 
+def test_a_zoom_into_merged_time_is_in_the_url(page: Page, seven: str) -> None:
+    opened(page, seven, "?view=merged")
+    page.keyboard.press("w")
+    found = when(page, "d => d.range[1] - d.range[0] < 40e6")
+    expect(page).to_have_url(re.compile(r"in=\d+-\d+"))
+    page.reload()
+    assert when(page, "d => d.boxes.length > 0")["range"] == pytest.approx(found["range"], abs=1)
+
+
 def test_the_sandwich_has_callers_above_and_callees_below(page: Page, seven: str) -> None:
     found = opened(page, seven, "?view=sandwich&of=2")
     rows = {block["key"]: [] for block in found["blocks"]}

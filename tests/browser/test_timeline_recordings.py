@@ -185,6 +185,21 @@ def test_threads_fold_and_one_is_chosen_for_the_tracks(page: Page, recordings: d
     when(page, "d => d.view === 'lines' && d.blocks.some((block) => block.title === 'inner')")
 
 
+def test_matches_are_stepped_through_from_thread_to_thread(page: Page, recordings: dict[str, str]) -> None:
+    page.goto(f"/runs/{recordings['threads']}/timeline?filter=/^work$/")
+    seen = []
+    for _ in range(2):
+        when(page)
+        page.keyboard.press("n")
+        seen.append(
+            when(page, f"d => d.selected && ![{','.join(map(str, seen))}].includes(d.selected.thread)")
+        )
+        seen[-1] = seen[-1]["selected"]["thread"]
+    assert seen == [1, 2]
+    page.keyboard.press("Shift+N")
+    when(page, "d => d.selected.thread === 1")
+
+
 # --- next to nothing, and very much -------------------------------------------------
 
 
