@@ -7,6 +7,7 @@ import { baseText, rulerOf, tickText } from "./ticks.js";
 const HEIGHT = 24;
 // A tick nearer to the edge would be written over the round time that stands there.
 const BASE_PX = 26;
+const END_PX = 10;
 // A press that moves less is a click.
 const CLICK_PX = 5;
 
@@ -39,7 +40,7 @@ export function ruler(gutter, actions) {
       axis.call(
         axisTop(scale)
           .tickValues(ticks)
-          .tickFormat((value) => (zero > 0 && scale(value) < BASE_PX ? "" : tickText(value, step, found)))
+          .tickFormat((value) => (isClear(scale(value), zero, width) ? tickText(value, step, found) : ""))
           .tickSize(5)
           .tickPadding(3),
       );
@@ -50,6 +51,9 @@ export function ruler(gutter, actions) {
     },
   };
 }
+
+/** Tell whether a tick's text has room: not over the round time at the left, nor over the edge at the right. */
+const isClear = (x, zero, width) => (zero === 0 || x >= BASE_PX) && x <= width - END_PX;
 
 /** Let one drag over an element; a click without moving takes the selection away. */
 function drag(node, timeAt, { choose, ended }) {
