@@ -162,6 +162,9 @@ def main() -> None:
               help="Leave out exact calls of this package, module or file; may be given again.")  # fmt: skip
 @click.option("--start-paused", is_flag=True, envvar="TRACEBIN_RUN_START_PAUSED",
               help="Take no samples and calls until the program says tracebin.resume().")  # fmt: skip
+@click.option("--wait", type=click.FloatRange(0), default=2, show_default=True, metavar="SECONDS",
+              envvar="TRACEBIN_RUN_WAIT",
+              help="How long to wait for child processes when the program has ended.")  # fmt: skip
 @click.option(
     "--upload",
     metavar="[=URL]",
@@ -205,6 +208,7 @@ def run(
         jit=options["jit"],
         max_bytes=options["max_size"],
         starts_paused=options["start_paused"],
+        wait_s=options["wait"],
         calls=CallChoice(
             mode=options["calls"],
             min_duration_ns=round(options["min_duration"] * 1e9),

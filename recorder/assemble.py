@@ -130,7 +130,7 @@ class Assembly:
 
     def _last_end_ns(self) -> int:
         """Give when the last process had ended."""
-        return max(process.ended_ns() or 0 for process in self._processes)
+        return max(self._ended_ns(), *(process.ended_ns() or 0 for process in self._processes))
 
     # --- writing --------------------------------------------------------------
 
@@ -195,16 +195,17 @@ class Assembly:
         )
 
     def _process(self, process: AssembledProcess) -> Process:
+        record = process.record()
+        if process.parent is None:
+            record = dataclasses.replace(record, command=self._launch.command, start_ns=0)
         finish = self._finish
-        if process.parent is not None:
-            return process.record()
-        return dataclasses.replace(
-            process.record(),
-            command=self._launch.command,
-            start_ns=0,
-            end_ns=self._ended_ns() - self._launch.started_ns if finish else None,
-            exit=finish.exit if finish else None,
-        )
+        # By exec the program may have become another, whose end the launcher saw.
+        last = [each for each in self._processes if each.known.notes.pid == record.pid][-1]
+        is_launched = record.pid == self._processes[0].known.notes.pid
+        if not is_launched or process is not last:
+            return record
+        end_ns = self._ended_ns() - self._launch.started_ns if finish else None
+        return dataclasses.replace(record, end_ns=end_ns, exit=finish.exit if finish else None)
 
     def _problems(self) -> List[Problem]:
         found = [Problem("launch", text) for text in self._launch.problems]

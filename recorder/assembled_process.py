@@ -51,9 +51,13 @@ def assembled(processes: List[Known], shared: Shared, ended_ns: int) -> List[Ass
 
 
 def _is_passing(known: Known) -> bool:
-    """Say whether this was but the moment between a fork and its exec."""
+    """Say whether this was but the moment between a fork and its exec: our own code alone was hot."""
     notes = known.notes
-    return notes.exec_ns is not None and bool(notes.about.get("forked")) and not known.log.traces
+    if notes.exec_ns is None or not notes.about.get("forked"):
+        return False
+    agent = str(notes.about.get("agent", ""))
+    places = [draft.at.function for draft in known.log.traces]
+    return all(place is not None and known.functions.is_in(place, agent) for place in places)
 
 
 def _since_ns(known: Known) -> int:
@@ -165,10 +169,11 @@ class AssembledProcess:
     def ended_ns(self) -> Optional[int]:
         """Give when the process ended, on CLOCK_MONOTONIC, or became another by exec."""
         notes = self.known.notes
+        if notes.exec_ns is not None:
+            return notes.exec_ns
         if self.parent is None:
             return self._ended_ns
-        waited_ns = self._wait.time_ns if self._wait is not None else None
-        return next((time for time in (notes.exec_ns, notes.stopped_ns, waited_ns) if time is not None), None)
+        return notes.stopped_ns if self._wait is None else self._wait.time_ns
 
     def _function_of(self, number: int) -> int:
         """Give the function the sampler calls ``number``; -1 if it never got to name it."""
@@ -203,7 +208,7 @@ class AssembledProcess:
         )
 
     def _exit(self) -> Optional[Exit]:
-        return None if self._wait is None else self._wait.exit()
+        return None if self._wait is None or self.known.notes.exec_ns else self._wait.exit()
 
     def problems(self) -> Iterator[Problem]:
         """Say what the recording of this process lacks."""

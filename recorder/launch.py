@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import tracebin
 from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
@@ -24,6 +24,7 @@ from tracebin.recorder.find import Interpreter, check_jit
 from tracebin.recorder.program import Chore, Finished, run_program
 from tracebin.recorder.raw import Finish, Launch, RawRecording
 from tracebin.recorder.reader import Reader, has_second_core
+from tracebin.recorder.waiting import Outliving
 
 # What the log always holds; jit-abort-log and jit-log-noopt would be half of all bytes.
 CATEGORIES = (
@@ -63,6 +64,7 @@ class Request:
     jit: Optional[str] = None
     max_bytes: int = DEFAULT_BYTES
     starts_paused: bool = False
+    wait_s: float = 2.0
     calls: CallChoice = field(default_factory=CallChoice)
 
 
@@ -151,7 +153,7 @@ def record(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     try:
-        _note_end(raw, finished, limit)
+        _note_end(raw, finished, limit, Outliving(raw).wait(request.wait_s))
         reader.finish(progress)
         packing.finish()
     except RecorderError as fault:
@@ -201,13 +203,13 @@ def _run(request: Request, environ: Mapping[str, str], raw: RawRecording, limit:
     return run_program(argv + request.words, _child_environ(request, environ, raw.folder), chore=chore)
 
 
-def _note_end(raw: RawRecording, finished: Finished, limit: DiskLimit) -> None:
+def _note_end(raw: RawRecording, finished: Finished, limit: DiskLimit, left_out: Sequence[str] = ()) -> None:
     # The clock starts where the process does, not where the launcher did.
     launch = dataclasses.replace(
         raw.launch(), started=_iso(finished.started_utc), started_ns=finished.started_ns
     )
     launch = dataclasses.replace(launch, problems=[*launch.problems, *_troubles(finished, limit)])
-    finish = _finish(finished)
+    finish = dataclasses.replace(_finish(finished), left_out=list(left_out))
     try:
         raw.write_launch(launch)
         raw.write_finish(finish)
@@ -310,6 +312,12 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
     }
     settings = {
         "folder": str(folder),
+        "categories": ",".join(categories),
+        "command": request.words,
+        "cwd": os.getcwd(),
+        "parent": None,
+        "token": "",
+        "starts_again": False,
         "environ": {name: environ.get(name) for name in ours},
         "hooks": True,
         "interval": _interval_s(request),

@@ -42,7 +42,7 @@ from tracebin.recorder.pauses import PauseNotes
 from tracebin.recorder.sources import MAX_SOURCE_BYTES
 from tracebin.recorder.threads import ThreadNote, ended, renamed
 
-# The agent asks with the same number (site/tracebin_agent/agent.py).
+# The agent asks with the same number (site/tracebin_agent/places.py).
 MOST_PROCESSES = 256
 # What marshal says to bytes that aren't its own, on CPython and PyPy: a size that is none may be any size.
 _NO_FRAME = (EOFError, ValueError, TypeError, MemoryError, OverflowError, SystemError)

@@ -5,41 +5,64 @@ in PYTHONPATH.  It takes itself out of ``sys.path``, ``sys.modules`` and the env
 starts the agent on the raw recording named in TRACEBIN_AGENT, and hands over to a
 sitecustomize of the user's own, if there is one.  The program is then started by
 PyPy as always, so that nothing of us is in its tracebacks.
+
+A shell that the program starts has that environment too, and any Python may come of it:
+this file alone has to be understood by all of them, Python 2 too.
 """
 
-from __future__ import annotations
+# For annotations alone.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any  # noqa: F401
 
 PACKAGE = "tracebin_agent"
+OLDEST = (3, 9)
 
 
-def _start_agent() -> None:
+def _start_agent():
+    # type: () -> None
     import os
-    import sys
 
     text = os.environ.pop("TRACEBIN_AGENT", None)
     if text is None:
         return
     import marshal
 
-    settings = marshal.loads(bytes.fromhex(text))
+    settings = marshal.loads(bytes(bytearray.fromhex(text)))
     if "%d" not in (settings["environ"]["PYPYLOG"] or ""):
         # PyPy itself takes it out of the environment, unless each process is to have a log of its own.
         settings["environ"]["PYPYLOG"] = None
     here = os.path.dirname(os.path.abspath(__file__))
-    try:
-        import tracebin_agent  # type: ignore[import-not-found]
-
-        agent = tracebin_agent.Agent(settings, here)
-    except OSError:
-        agent = None  # no files, no recording; the assembly says so
-    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
+    agent = _make_agent(settings, here)
     _leave_no_trace(here, settings["environ"])
     if agent is not None:
         agent.start()
 
 
-def _leave_no_trace(here: str, environ: dict[str, str | None]) -> None:
+def _make_agent(settings, here):
+    # type: (dict[str, Any], str) -> Any
+    """Give the agent; none to a Python that a script of the program's has started and that isn't a PyPy."""
+    import sys
+
+    name = getattr(getattr(sys, "implementation", None), "name", None)
+    if name != "pypy" or sys.version_info < OLDEST:
+        return None
+    try:
+        import tracebin_agent  # type: ignore[import-not-found]
+
+        if settings["starts_again"]:
+            tracebin_agent.start_again(settings, here)
+            return None
+        return tracebin_agent.Agent(settings, here)
+    except OSError:
+        return None  # no files, no recording; the assembly says so
+    finally:
+        for module in [module for module in sys.modules if module.partition(".")[0] == PACKAGE]:
+            del sys.modules[module]
+
+
+def _leave_no_trace(here, environ):
+    # type: (str, dict[str, str | None]) -> None
     """Give ``sys.path`` and the environment back as they were before the launcher."""
     import os
     import sys
@@ -54,7 +77,8 @@ def _leave_no_trace(here: str, environ: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _hand_over() -> None:
+def _hand_over():
+    # type: () -> None
     """Import the sitecustomize that would have been found without us.
 
     Where there is none, the ImportError goes on to site.py, which expects it, and

@@ -7,3 +7,4 @@ nothing is printed, and a fault is noted in the recording instead.
 """
 
 from .agent import Agent as Agent
+from .children import start_again as start_again

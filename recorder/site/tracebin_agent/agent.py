@@ -9,10 +9,12 @@ import sys
 
 from __pypy__ import debug_print, debug_start, debug_stop
 
+from .children import Children, log_of
 from .finder import TracebinFinder
 from .marks import Marks
 from .notes import Notes
 from .pausing import Pausing
+from .places import claim
 from .sampling import Sampling
 from .threads import Threads
 
@@ -35,7 +37,7 @@ class Agent:
         """Open the files; ``folder`` is where the agent's own code lies.  Raises OSError."""
         self.settings = settings
         self.folder = folder
-        self.notes = Notes(settings["folder"])
+        self.notes = Notes(settings["folder"], settings["token"])
         self.sampling = Sampling(self.notes, settings["interval"])
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
@@ -47,20 +49,27 @@ class Agent:
         self.putenv = os.putenv
         self.unsetenv = os.unsetenv
         self.pid = os.getpid()
-        self.forks = 0
+        self.children = Children(self)
+        self.is_stopped = False
+        # Of a fork under way: the child's name in the recording, and when; None if it is not to be recorded.
+        self.forked: Optional[Tuple[str, int]] = None
+        self.origin: Dict[str, Any] = {}
+        self.is_leaving = False
         self.codes: Dict[int, CodeType] = {}
         self.last_sync = 0
 
     def start(self) -> None:
         """Begin to record this process."""
+        self.origin = self.find_origin()
         self.notes.add("start", self.about())
         self.sync()
         self.notes.lift_log()
         atexit.register(self.stop)
         os.register_at_fork(
-            before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.leave_child
+            before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.begin_child
         )
         self.threads.watch()
+        self.children.watch()
         self.watch_compiling()
         if self.sampling.interval_s:
             self.sampling.start()
@@ -109,6 +118,7 @@ class Agent:
             "thread": _thread.get_ident(),
             "native thread": _thread.get_native_id(),
             "started_ns": self.notes.now(),
+            **self.origin,
             "agent": self.folder,
             "executable": sys.executable,
             "pypy": ".".join(map(str, version[:3])),
@@ -127,22 +137,97 @@ class Agent:
         debug_print(str(self.last_sync))
         debug_stop("tracebin-sync")
 
+    def find_origin(self) -> Dict[str, Any]:
+        """Say where this process comes from: who started it, when, by what command and in what folder."""
+        if self.settings["parent"] is None:
+            return {"parent": None}
+        with open("/proc/self/cmdline", "rb") as stream:
+            words = stream.read().split(b"\0")[1:-1]
+        try:
+            cwd = os.getcwd()
+        except OSError:
+            cwd = self.settings["cwd"]
+        return {
+            "parent": self.settings["parent"],
+            "since_ns": self.settings["since_ns"],
+            "command": [word.decode("utf-8", "replace") for word in words],
+            "cwd": None if cwd == self.settings["cwd"] else cwd,
+        }
+
+    def is_active(self) -> bool:
+        """Say whether this process is being recorded; a child made by fork may not be."""
+        return not self.is_stopped and self.getpid() == self.pid
+
     def before_fork(self) -> None:
         """Name a log for the child: without one, PyPy would print its own to the child's stderr.
 
-        It is one without categories: a daemon closes all its files, and what is written
-        to the log's number after that goes into a file of the program's.
+        One that isn't to be recorded gets a log without categories: a daemon closes all its
+        files, and what is written to the log's number after that goes into a file of the program's.
         """
-        self.putenv("PYPYLOG", self.NO_LOG)
+        self.forked = None
+        try:
+            if self.is_active() and not self.children.is_starting and claim(self.settings["folder"]):
+                now = self.notes.now()
+                self.forked = f"{now:x}", now
+                # The sampler numbers code objects as they are made: the child has those before this one.
+                compile("0", self.mark_of(now), "eval")
+        except Exception as fault:
+            self.notes.fault("fork", fault)
+        log = self.NO_LOG if self.forked is None else log_of({**self.settings, "token": self.forked[0]})
+        self.putenv("PYPYLOG", log)
+        self.sampling.before_fork()
+
+    def mark_of(self, fork_ns: int) -> str:
+        """Name a file that is none, for a code object."""
+        return f"<tracebin fork {fork_ns}>"
 
     def after_fork(self) -> None:
-        """Count the child, in this process only."""
+        """Go on in the parent."""
         self.hide_log()
-        if self.getpid() == self.pid:
-            self.forks += 1
+        self.sampling.after_fork()
+
+    def begin_child(self) -> None:
+        """Record this child, with files of its own; or leave it, where that can't or needn't be."""
+        try:
+            self.notes.leave_child()
+            if self.forked is not None:
+                self.follow(*self.forked)
+                return
+        except OSError:
+            pass  # the recording is over, or the disk is full
+        self.leave_child()
+
+    def follow(self, token: str, fork_ns: int) -> None:
+        """Begin the recording of this child.  Raises OSError."""
+        parent = self.notes.name
+        notes = Notes(self.settings["folder"], token)
+        self.pid = self.getpid()
+        self.notes = notes
+        self.origin = {
+            **self.origin,
+            "parent": parent,
+            "since_ns": fork_ns,
+            "forked": True,
+            "fork mark": self.mark_of(fork_ns),
+            "command": self.origin.get("command", self.settings["command"]),
+        }
+        self.most_threads = 0
+        notes.add("start", self.about())
+        self.sync()  # by this PyPy opens the log, under the name that the environment has now
+        self.hide_log()
+        notes.lift_log()
+        self.children.follow()
+        self.threads.follow(notes)
+        if self.sampling.interval_s:
+            self.sampling.follow(notes)
+        if self.calls is not None:
+            self.calls.follow(notes)
+        self.marks.follow(notes)
+        self.pausing.follow(notes)
 
     def leave_child(self) -> None:
-        """Have PyPy open this child's log now, by a section, and take the sampler out of it."""
+        """Record nothing of this child, nor of its own."""
+        self.is_stopped = True
         debug_start("tracebin-fork")
         debug_stop("tracebin-fork")
         self.hide_log()
@@ -171,7 +256,7 @@ class Agent:
     def on_compile(self, info: Any) -> None:
         """Keep the code object of a loop: one made by exec is in no file."""
         try:
-            if self.getpid() == self.pid:
+            if self.is_active():
                 if info.type != "bridge" and info.jitdriver_name == "pypyjit":
                     self.note_code(info.greenkey[0])
                 self.look_around()
@@ -197,13 +282,27 @@ class Agent:
         self.notes.add("code", place, self.notes.dumps(code))
 
     def stop(self) -> None:
-        """Note the end, unless this is a child made by fork: the files are its parent's."""
-        if self.getpid() != self.pid:
+        """Note the end, once; a child made by fork that isn't recorded has none."""
+        if not self.is_active():
             return
+        self.is_stopped = True
         try:
             self.note_end()
         except OSError:
             pass  # the program closed our files or filled the disk: the notes end here, and say so by that
+
+    def leave_to_exec(self) -> None:
+        """Note the end, as another program takes this process."""
+        if self.is_active():
+            self.notes.add("exec", self.notes.now())
+            self.is_leaving = True
+            self.stop()
+
+    def stay(self) -> None:
+        """Take that back: there was no such program.  The recording has ended all the same."""
+        if self.is_leaving:
+            self.is_leaving = False
+            self.notes.add("exec", None)
 
     def note_end(self) -> None:
         """Write what is known only now.  Raises OSError."""
@@ -223,7 +322,11 @@ class Agent:
             self.notes.add("fault", text)
         self.notes.add(
             "end",
-            {"stopped_ns": self.notes.now(), "forks": self.forks, "closed": self.notes.descriptors.has_lost},
+            {
+                "stopped_ns": self.notes.now(),
+                "unrecorded": self.children.unrecorded,
+                "closed": self.notes.descriptors.has_lost,
+            },
         )
 
     def named_threads(self) -> List[Tuple[int, str]]:

@@ -133,6 +133,13 @@ class Descriptors:
         self.log_stream = stream
         self.close(number)
 
+    def close_all(self) -> None:
+        """Close all that is still ours."""
+        for number in self.paths:
+            if self.owns(number):
+                self.close(number)
+        self.paths = {}
+
     def owns(self, number: int) -> bool:
         """Say whether a number still leads to the file it was given for."""
         _, device, inode = self.paths[number]

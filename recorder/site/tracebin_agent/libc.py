@@ -66,6 +66,12 @@ class Libc:
 
         return bytes(_rawffi.charp2rawstring(address, size))
 
+    def text(self, address: int) -> bytes:
+        """Give the bytes from ``address`` up to a 0."""
+        import _rawffi
+
+        return bytes(_rawffi.charp2rawstring(address))
+
     def address(self, name: str) -> int:
         """Give where a variable or function of the library lies.  Raises OSError."""
         try:

@@ -21,14 +21,16 @@ MOST_FAULTS = 20
 
 
 class Notes:
-    """The files of one process in the raw recording: PID.notes, and others by their ending."""
+    """The files of one process in the raw recording: NAME.notes, and others by their ending."""
 
     # The version of marshal without references: PyPy 7.3.11 needs 0.6 us for a small tuple, 6 with them.
     PLAIN = 2
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, token: str = "") -> None:
         self.pid = os.getpid()
-        self.stem = f"{folder}/{self.pid}"
+        # Numbers of processes come again, and one stays in an exec: all but the first have a token.
+        self.name = f"{token}.{self.pid}" if token else str(self.pid)
+        self.stem = f"{folder}/{self.name}"
         self.faults: List[str] = []
         # Kept, as the program may replace what the modules hold.
         self.write = os.write
@@ -60,6 +62,10 @@ class Notes:
             self.descriptors.lift_log(f"{self.stem}.log")
         except OSError:
             pass  # not this C library, or no number is free: it stays where it is
+
+    def leave_child(self) -> None:
+        """Close the parent's files in a child made by fork; PyPy has closed the log and the samples."""
+        self.descriptors.close_all()
 
     def fault(self, where: str, fault: Exception) -> None:
         """Keep what went wrong for the end of the notes."""

@@ -165,8 +165,8 @@ class Sampling:
     def before_fork(self) -> None:
         """Let no other thread be in the sampler's handler: in the child it would stay there for ever."""
         if self.others and self.is_on and not self.is_paused:
-            self.pause()
             self.is_held = True
+            self.pause()
 
     def after_fork(self) -> None:
         """Go on in the parent."""
@@ -217,6 +217,7 @@ class Sampling:
         """
         self.timer = self.stamps = None
         self.others = {}
+        self.is_paused = self.is_paused and not self.is_held
         self.is_on = self.is_held = False
         self.slowness = 1
         try:

@@ -5,23 +5,13 @@ from __future__ import annotations
 import _thread
 import sys
 
-from __pypy__ import hidden_applevel
-
+from .hiding import hidden
 from .notes import Notes
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional, TypeVar
-
-    F = TypeVar("F")
-
-    def hidden(function: F) -> F:
-        """Type what PyPy's decorator gives."""
-        return function
-
-else:
-    hidden = hidden_applevel
+    from typing import Any, List, Optional
 
 
 class Threads:
@@ -62,6 +52,11 @@ class Threads:
             for name in ("start_new_thread", "start_new", "_start_new_thread"):
                 if getattr(module, name, None) is original:
                     setattr(module, name, start_new_thread)
+
+    def follow(self, notes: Notes) -> None:
+        """Go on in a child made by fork, with notes of its own."""
+        self.notes = notes
+        self.noted = self.not_noted = 0
 
     @hidden
     def begin(self, function: Any) -> Optional[str]:
