@@ -14,13 +14,13 @@ export function decodeRows(rows, window) {
     length,
     depths,
     first: new Int32Array(depths + 1),
-    depth: Int32Array.from(rows.depth),
+    depth: new Int32Array(rows.depth),
     begin: new Float64Array(length),
-    duration: Float64Array.from(rows.duration),
-    what: Int32Array.from(rows.function),
-    count: Int32Array.from(rows.count),
-    busy: Float64Array.from(rows.busy),
-    call: Float64Array.from(rows.call),
+    duration: new Float64Array(rows.duration),
+    what: new Int32Array(rows.function),
+    count: new Int32Array(rows.count),
+    busy: new Float64Array(rows.busy),
+    call: new Float64Array(rows.call),
     state: column(rows.state, length),
     trace: column(rows.trace, length),
   };
@@ -29,9 +29,7 @@ export function decodeRows(rows, window) {
 }
 
 const column = (values, length) =>
-  values?.length === length
-    ? Int32Array.from(values, (value) => value ?? -1)
-    : new Int32Array(length).fill(-1);
+  values?.length === length ? new Int32Array(values) : new Int32Array(length).fill(-1);
 
 function fillStarts({ first, begin, length, depths, start: zero }, { depth, start }) {
   let at = 0;
