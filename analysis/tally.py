@@ -193,7 +193,11 @@ class Tally:
 
     def _clock(self, thread: int, process: int) -> ThreadClock:
         if thread not in self._clocks:
-            self._clocks[thread] = ThreadClock(self._processes[process].start_ns, self._paused_of(process))
+            start_ns = self._processes[process].start_ns
+            if thread not in self._main_threads():
+                # The start-up before a main thread's first sample is its own.
+                start_ns = max(start_ns, self._threads[thread].start_ns or 0)
+            self._clocks[thread] = ThreadClock(start_ns, self._paused_of(process))
         return self._clocks[thread]
 
     def _busy_of(self, process: int) -> Busy:

@@ -34,10 +34,10 @@ class Outliving:
         return [stem for stem in self._raw.stems() if _lives(stem) and not self._has_left(stem)]
 
     def _has_left(self, stem: str) -> bool:
-        """Say whether another program has taken the process: its recording is whole."""
+        """Say whether another program has taken the process, or it is the first: its recording is whole."""
         notes = self._notes.setdefault(stem, NotesReader(stem, self._raw.path(stem, "notes")))
         notes.update()
-        return notes.notes.exec_ns is not None
+        return notes.notes.exec_ns is not None or notes.notes.parent is None
 
 
 def _lives(stem: str) -> bool:

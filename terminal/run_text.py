@@ -16,6 +16,7 @@ from tracebin.analysis.rows import (
     hottest_functions,
     hottest_traces,
 )
+from tracebin.bundle.records import Process
 from tracebin.terminal.page import COLUMN_GAP, Column, Page, Piece, crop, crop_start
 from tracebin.terminal.wording import calls_mode, command, counted, duration, ending, percent, place, visible
 
@@ -23,6 +24,7 @@ HOT_TRACES = 3
 SHOWN_ROWS = 10
 SHOWN_ABORTS = 20
 SHOWN_MARKS = 20
+SHOWN_PROCESSES = 20
 SHOWN_SPANS = 3
 BAR_CELLS = 40
 LABEL_WIDTH = 12
@@ -68,6 +70,7 @@ def show(findings: Findings, console: Console) -> None:
     _functions(findings, page)
     _traces(findings, page)
     _aborts(findings, page)
+    _processes(findings, page)
     _marks(findings, page)
     _problems(findings, page)
     page.print()
@@ -90,6 +93,8 @@ def _report(findings: Findings, page: Page) -> None:
     _labelled(page, "traces", Piece(_trace_counts(findings)))
     _labelled(page, "aborts", Piece(_abort_counts(findings)))
     _labelled(page, "gc", Piece(_collections(findings)))
+    if len(findings.processes) > 1:
+        _labelled(page, "processes", Piece(_process_counts(findings)))
     if findings.marks:
         _labelled(page, "marks", Piece(_mark_counts(findings)))
     if any(process.paused for process in findings.processes):
@@ -139,6 +144,12 @@ def _collections(findings: Findings) -> str:
     if not total and not minor and not major:
         return "no collections"
     return f"{minor} minor, {major} major, {duration(total)}, the longest {duration(sums.longest_ns)}"
+
+
+def _process_counts(findings: Findings) -> str:
+    threads = len(findings.threads)
+    own = sum(thread.process == 0 for thread in findings.threads)
+    return f"{len(findings.processes)}; {counted(threads, 'thread')}, {own} of the program's own process"
 
 
 def _mark_counts(findings: Findings) -> str:
@@ -282,6 +293,41 @@ def _outcome(row: AbortRow, findings: Findings) -> str:
     if is_lost(row, findings.traces):
         return f"{cost} lost; compiled later as trace {row.later}"
     return f"{cost}; what was traced until then became trace {row.later}"
+
+
+def _processes(findings: Findings, page: Page) -> None:
+    if len(findings.processes) < 2:
+        return
+    page.line()
+    page.line(Piece("Processes", "bold"))
+    columns = [
+        Column("id", right=True),
+        Column("pid", right=True),
+        Column("parent", right=True),
+        Column("start", right=True),
+        Column("time", right=True),
+        Column("end"),
+        Column("command", flexible=True, style="bold"),
+    ]
+    rows = [
+        _process_cells(number, process) for number, process in enumerate(findings.processes[:SHOWN_PROCESSES])
+    ]
+    page.table(columns, rows)
+    left = len(findings.processes) - SHOWN_PROCESSES
+    if left > 0:
+        page.line(Piece(f"  and {left} more"))
+
+
+def _process_cells(number: int, process: Process) -> List[str]:
+    return [
+        str(number),
+        str(process.pid),
+        "-" if process.parent is None else str(process.parent),
+        duration(process.start_ns),
+        "?" if process.end_ns is None else duration(process.end_ns - process.start_ns),
+        "?" if process.exit is None else ending(process.exit),
+        visible(" ".join(process.command)),
+    ]
 
 
 def _marks(findings: Findings, page: Page) -> None:

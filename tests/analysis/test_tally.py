@@ -91,6 +91,15 @@ def test_a_pause_holds_for_its_own_process(make, two_frames):
     assert nonzero(findings) == {"interpreted": 1000}
 
 
+def test_a_thread_that_started_later_was_nowhere_before(make, two_frames):
+    findings = make.findings(
+        threads=[Thread(0, 10, "MainThread"), Thread(0, 11, "late", 800, 990)],
+        stacks=[two_frames],
+        samples=[make.samples((1000, 1), thread=0), make.samples((900, 1), thread=1)],
+    )
+    assert max(row.total_ns for row in findings.functions) == 1000 + 100
+
+
 def test_collections_and_tracing_are_taken_exactly_and_gc_wins(make, two_frames):
     findings = make.findings(
         traces=[make.trace(start_ns=100, end_ns=300)],

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tracebin.analysis.rows import MarkRow
-from tracebin.bundle.records import Exit, Pause, Problem, Process
+from tracebin.bundle.records import Exit, Pause, Problem, Process, Thread
 from tracebin.terminal.run_text import report, show
 
 ALLOWED = set("\n\x1b")
@@ -149,6 +149,23 @@ def test_pauses_are_in_the_report(make, printed):
     process = Process(1, None, ["prog.py"], 0, None, None, paused=paused)
     text = printed(report, make.findings(processes=[process]))
     assert "  paused    2 times, 3.00 ms without samples and calls\n" in text
+
+
+def test_processes_are_listed_when_there_are_several(make, printed):
+    processes = [
+        Process(10, None, ["prog.py"], 0, 2_000_000_000, Exit(0)),
+        Process(11, 0, ["other.py", "a"], 500_000_000, 750_000_000, Exit(None, 9)),
+        Process(12, 1, ["prog.py"], 600_000_000, None, None),
+    ]
+    findings = make.findings(processes=processes, threads=[Thread(0, 10), Thread(0, 13), Thread(1, 11)])
+    assert "  processes 3; 3 threads, 2 of the program's own process\n" in printed(report, findings)
+    lines = printed(show, findings).partition("Processes\n")[2].splitlines()
+    assert lines[1].split() == ["0", "10", "-", "0", "ns", "2.00", "s", "exit", "status", "0", "prog.py"]
+    assert lines[2].split() == [
+        *["1", "11", "0", "500", "ms", "250", "ms", "killed", "by", "signal", "9", "other.py", "a"]
+    ]
+    assert lines[3].split() == ["2", "12", "1", "600", "ms", "?", "?", "prog.py"]
+    assert "Processes" not in printed(show, make.findings(processes=processes[:1]))
 
 
 def test_many_aborts_are_cut_with_their_number(make, printed):
