@@ -48,6 +48,11 @@ class Hole(NamedTuple):
     stop: int
 
 
+def can_write_files() -> bool:
+    """Say whether files may be of any size: Python takes the cut part of a compiled module for the whole."""
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
 def can_hold_samples() -> bool:
     """Say whether the limit on the size of files (``ulimit -f``) leaves room for samples.
 

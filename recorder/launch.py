@@ -19,7 +19,7 @@ from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
 from tracebin.recorder.call_choice import TRACE_LIMIT, CallChoice
-from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, can_hold_samples, room
+from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, can_hold_samples, can_write_files, room
 from tracebin.recorder.find import Interpreter, check_jit
 from tracebin.recorder.program import Chore, Finished, run_program
 from tracebin.recorder.raw import Finish, Launch, RawRecording
@@ -310,6 +310,8 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
         "PYPYLOG": f"{','.join(categories)}:{folder}/%d.log",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(SITE), environ.get("PYTHONPATH", "")])),
     }
+    if not can_write_files():
+        ours["PYTHONDONTWRITEBYTECODE"] = "1"
     settings = {
         "folder": str(folder),
         "categories": ",".join(categories),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Callable, Dict
 
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+from tracebin.recorder.disk import can_write_files
 
 BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
 # Where the launcher runs in PyPy: it sizes its nursery by the processor's cache. With the 32 MB it takes on
@@ -36,7 +37,8 @@ class Reader:
     """
 
     def __init__(self, pypy: str, folder: Path, out: Path, *, follows: bool) -> None:
-        start = [sys.executable, "-I", "-S", str(BOOTSTRAP), "assemble"]
+        options = ["-I", "-S", *([] if can_write_files() else ["-B"])]
+        start = [sys.executable, *options, str(BOOTSTRAP), "assemble"]
         self._argv = [*start, pypy, str(folder), str(out.absolute())]
         self._follows = follows
         self._child = self._begin() if follows else None

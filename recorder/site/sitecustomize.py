@@ -39,6 +39,26 @@ def _start_agent():
         agent.start()
 
 
+def _import_agent():
+    # type: () -> Any
+    """Import the agent, from its source where what is cached of it was cut off.
+
+    With no room on the disk, PyPy writes the first part of a compiled module and takes that
+    for the whole (importlib's _write_atomic): every later start would fail.
+    """
+    import sys
+
+    tag = sys.implementation.cache_tag
+    try:
+        import tracebin_agent  # type: ignore[import-not-found]
+    except EOFError:
+        sys.implementation.cache_tag = None  # type: ignore[assignment]
+        import tracebin_agent
+    finally:
+        sys.implementation.cache_tag = tag
+    return tracebin_agent
+
+
 def _make_agent(settings, here):
     # type: (dict[str, Any], str) -> Any
     """Give the agent; none to a Python that a script of the program's has started and that isn't a PyPy."""
@@ -48,8 +68,7 @@ def _make_agent(settings, here):
     if name != "pypy" or sys.version_info < OLDEST:
         return None
     try:
-        import tracebin_agent  # type: ignore[import-not-found]
-
+        tracebin_agent = _import_agent()
         if settings["starts_again"]:
             tracebin_agent.start_again(settings, here)
             return None
@@ -75,6 +94,8 @@ def _leave_no_trace(here, environ):
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+    if "PYTHONDONTWRITEBYTECODE" in environ:
+        sys.dont_write_bytecode = bool(environ["PYTHONDONTWRITEBYTECODE"])
 
 
 def _hand_over():

@@ -6,9 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+import tracebin
+
+PACKAGE = Path(tracebin.__file__).parent
 
 # Each function is compiled, and puts some 20 KB into the log.
 BUSY = """\
@@ -103,11 +108,48 @@ def test_a_folder_that_can_only_be_read(twice: Any) -> None:
 @pytest.mark.parametrize("blocks", [16, 2000])
 def test_a_limit_on_the_size_of_files_does_not_harm_the_program(twice: Any, blocks: int) -> None:
     twice.write("prog.py", BUSY.format(rounds=30))
-    done = twice.call("sh", "-c", f"ulimit -f {blocks}; {run(str(twice.bundle))}", TRACEBIN_PYPY=twice.pypy)
+    # What the launcher's Python would write of compiled modules is cut off too.
+    environ = {"TRACEBIN_PYPY": twice.pypy, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = twice.call("sh", "-c", f"ulimit -f {blocks}; {run(str(twice.bundle))}", **environ)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"done\n", b"")
     opened = twice.opened()
     assert opened.run.output["stdout"].head == "done\n"
     assert "too low for samples" in " ".join(problem.text for problem in opened.of("problems"))
+
+
+def test_an_agent_whose_compiled_modules_were_cut_off_is_read_from_its_source(twice: Any) -> None:
+    # GIVEN a copy of the package whose agent was compiled while the disk was full
+    copy = twice.folder / "copy" / "tracebin"
+    copy.mkdir(parents=True)
+    names = (
+        "__init__.py",
+        "__main__.py",
+        "cli.py",
+        "errors.py",
+        "marks.py",
+        "bundle",
+        "recorder",
+        "terminal",
+    )
+    for name in (*names, "analysis"):
+        source = PACKAGE / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+    site = copy / "recorder" / "site" / "tracebin_agent"
+    subprocess.run([twice.pypy, "-m", "compileall", "-q", str(site)], check=True)
+    compiled = next((site / "__pycache__").glob("agent.pypy*.pyc"))
+    compiled.write_bytes(compiled.read_bytes()[:900])
+    # WHEN a program is recorded
+    twice.write("prog.py", "import sys; print(sys.implementation.cache_tag, sys.dont_write_bytecode)")
+    done = twice.call(
+        *(sys.executable, "-m", "tracebin", "run", "-q", "-o", str(twice.bundle), "prog.py"),
+        TRACEBIN_PYPY=twice.pypy,
+        PYTHONPATH=str(copy.parent),
+    )
+    # THEN it is, and doesn't notice
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"pypy")
+    assert done.stdout.endswith(b" False\n")
+    assert twice.opened().of("processes")[0].exit.status == 0
 
 
 def test_what_is_beyond_max_size_is_dropped_and_counted(twice: Any) -> None:
