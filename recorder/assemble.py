@@ -10,7 +10,7 @@ import dataclasses
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.codec import encode_line
 from tracebin.bundle.compression import checksum, create_compressed
@@ -24,6 +24,7 @@ from tracebin.recorder.process_problems import dropped_problems, merged
 from tracebin.recorder.process_records import TraceLine
 from tracebin.recorder.raw import MOST_PROCESSES, Finish, Launch, RawRecording
 from tracebin.recorder.reading import AllKnown, Reading
+from tracebin.recorder.remote_calls import CallServer
 from tracebin.recorder.stacks import StackTree
 from tracebin.recorder.threads import Threads
 
@@ -42,19 +43,20 @@ def assemble(
     decoder: Decoder,
     follow: Optional[Follow] = None,
     progress: Progress = _silent,
+    calls: Optional[CallServer] = None,
 ) -> None:
     """Make the bundle ``out`` of the raw recording in ``folder``.
 
     With ``follow`` the program may still run: its log is read as it grows until
     ``follow`` says that the program has ended.  ``progress`` is told bytes of the log
-    read and their total.  ``out`` appears whole or not at all.
+    read and their total; ``calls`` reads calls where they are many.  ``out`` appears whole or not at all.
 
     Raises:
         RecordingUnreadable: there is nothing a bundle could be made of.
         BundleNotWritten: the disk or the folder refused.
     """
     raw = RawRecording(folder)
-    reading = Reading(raw, decoder)
+    reading = Reading(raw, decoder, calls)
     while follow is not None and not follow(reading.advance()):
         pass
     assembly = Assembly(raw, reading.finish(progress))
@@ -150,15 +152,16 @@ class Assembly:
             text = encode_line(line.trace)
             writer.add_line("traces", text[: text.rindex(b"{}")] + line.stages.encode("ascii") + b"}")
         for key, found in self._rows():
+            add = writer.add_line if key == "calls" else writer.add
             for record in found:
-                writer.add(key, record)
+                add(key, record)
         writer.close()
 
     def _traces(self) -> Iterator[TraceLine]:
         for process in self._processes:
             yield from process.records.traces()
 
-    def _rows(self) -> Iterator[Tuple[str, Iterable[object]]]:
+    def _rows(self) -> Iterator[Tuple[str, Iterable[Any]]]:
         for process in self._processes:
             yield "aborts", process.records.aborts()
         for process in self._processes:
@@ -167,7 +170,7 @@ class Assembly:
         for process in self._processes:
             yield "samples", process.samples.chunks()
         for process in self._processes:
-            yield "calls", process.calls.chunks()
+            yield "calls", process.calls.lines()
         for process in self._processes:
             yield "marks", process.marks()
         yield "problems", self._problems()

@@ -6,7 +6,8 @@ recording together.  With ``follow`` the program still runs: a line ``end`` on s
 tells when it doesn't any more.  Speaks JSON lines on stdout: ``{"done", "total"}``
 while it reads, and at the end ``{"ok": true}`` or ``{"slug", "message"}``.
 
-``pypy3 -I -S recorder/bootstrap.py decode`` is decode_server.py, in the PyPy that ran the program.
+``pypy3 -I -S recorder/bootstrap.py decode`` is decode_server.py, in the PyPy that ran the program, and
+``calls FOLDER`` is call_server.py.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import select
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 # Between two looks at a log that doesn't grow; a look is one stat and one read.
 POLL_S = 0.05
@@ -57,6 +58,7 @@ def _assemble(pypy: str, folder: str, out: str, follows: bool) -> int:
     from tracebin.errors import TracebinError
     from tracebin.recorder.assemble import assemble
 
+    server = _call_server(pypy, folder)
     try:
         follow = _wait_for_end if follows else None
         assemble(
@@ -65,10 +67,14 @@ def _assemble(pypy: str, folder: str, out: str, follows: bool) -> int:
             _decoder(pypy),
             follow,
             lambda done, total: _say(done=done, total=total),
+            server,
         )
     except TracebinError as fault:
         _say(slug=fault.slug, message=str(fault))
         return 1
+    finally:
+        if server is not None:
+            server.close()
     _say(ok=True)
     return 0
 
@@ -76,9 +82,21 @@ def _assemble(pypy: str, folder: str, out: str, follows: bool) -> int:
 def _decoder(pypy: str) -> Any:
     from tracebin.recorder.decoding import LocalDecoder, RemoteDecoder
 
-    if os.path.realpath(pypy) == os.path.realpath(sys.executable):
-        return LocalDecoder()
-    return RemoteDecoder([pypy, "-I", "-S", os.path.abspath(__file__), "decode"], os.environ)
+    return LocalDecoder() if _is_this(pypy) else RemoteDecoder(_command(pypy, "decode"), os.environ)
+
+
+def _call_server(pypy: str, folder: str) -> Any:
+    from tracebin.recorder.remote_calls import CallServer
+
+    return None if _is_this(pypy) else CallServer(_command(pypy, "calls", folder), os.environ)
+
+
+def _is_this(pypy: str) -> bool:
+    return os.path.realpath(pypy) == os.path.realpath(sys.executable)
+
+
+def _command(pypy: str, *words: str) -> List[str]:
+    return [pypy, "-I", "-S", os.path.abspath(__file__), *words]
 
 
 def _main(task: str, *words: str) -> int:
@@ -87,6 +105,11 @@ def _main(task: str, *words: str) -> int:
         from tracebin.recorder.decode_server import serve
 
         serve()
+        return 0
+    if task == "calls":
+        from tracebin.recorder import call_server
+
+        call_server.serve(Path(words[0]))
         return 0
     pypy, folder, out, *more = words
     return _assemble(pypy, folder, out, more == ["follow"])

@@ -29,12 +29,14 @@ from tracebin.recorder.call_notes import CalledName, CallNotes
 from tracebin.recorder.call_rows import CallRows, Spill
 from tracebin.recorder.disk import Hole, hole_of
 from tracebin.recorder.functions import START_UP_FILE
+from tracebin.recorder.kept_calls import Kept, KeptCalls, Settled
 
 TAG = 0x736C6C6163627274
 TICK_BITS = 44
 TICK_MASK = (1 << TICK_BITS) - 1
 # A tick has 63 bits at most.
 HIGH_MASK = (1 << 63 - TICK_BITS) - 1
+WHAT_MASK = (1 << 63 - TICK_BITS) - 1
 TURN = (1 << 18) - 1
 RETURN = 1 << 18
 C_RETURN = 3 << 17
@@ -164,7 +166,7 @@ class CallThread:
         begin, finish = self.rows.begin, self.rows.end
         tick = self.last_tick
         for word in block.words:
-            what = word >> TICK_BITS
+            what = word >> TICK_BITS & WHAT_MASK
             if what == TURN:
                 self._high = word & HIGH_MASK
                 base = self._high << TICK_BITS
@@ -246,7 +248,7 @@ class CallReading:
     ``learn`` is to take in the notes that are new: a block's names are noted before it.
     """
 
-    def __init__(self, path: Path, notes: CallNotes, learn: Callable[[], None]) -> None:
+    def __init__(self, path: Path, notes: CallNotes, learn: Callable[[], object]) -> None:
         self._blocks = BlockReader(path)
         self._spill = Spill()
         self._notes = notes
@@ -277,14 +279,15 @@ class CallReading:
         while self.advance():
             pass
         self._blocks.end()
-        lost: List[CallThread] = []
-        for thread in self._threads.values():
-            # A thread that the program has taken from us went on, we don't know how.
-            is_lost = thread.ident in self._notes.lost and thread is self._latest[thread.ident]
-            thread.end(is_whole=not is_lost)
-            if is_lost and thread.was_open:
-                lost.append(thread)
-        return Called(list(self._threads.values()), lost, self._notes, self._blocks.cut)
+        ended = [self._end(thread) for thread in self._threads.values()]
+        rows = [thread.rows for thread in self._threads.values()]
+        return Called(ended, self._notes, self._blocks.cut, lambda known: KeptCalls(rows, known))
+
+    def _end(self, thread: CallThread) -> EndedThread:
+        """End what is open; a thread that the program has taken from us went on, we don't know how."""
+        is_lost = thread.ident in self._notes.lost and thread is self._latest[thread.ident]
+        thread.end(is_whole=not is_lost)
+        return EndedThread(thread.ident, thread.last_tick, thread.unfit, is_lost and thread.was_open)
 
     @property
     def dropped(self) -> int:
@@ -292,14 +295,22 @@ class CallReading:
         return self._blocks.dropped
 
 
+class EndedThread(NamedTuple):
+    """A thread whose calls are read; ``is_lost`` if its profile function was gone before their end."""
+
+    ident: int
+    last_tick: int
+    unfit: int
+    is_lost: bool
+
+
 class Called(NamedTuple):
     """The calls of one process, thread by thread.
 
-    ``lost`` are those whose profile function was gone before their end; ``cut`` says where the file
-    breaks off.
+    ``cut`` says where the file breaks off; ``kept`` gives those that are wanted.
     """
 
-    threads: List[CallThread]
-    lost: List[CallThread]
+    threads: List[EndedThread]
     notes: CallNotes
     cut: Optional[str]
+    kept: Callable[[Settled], Kept]

@@ -30,6 +30,10 @@ class Clock:
         """Say whether there are two points to draw a line through."""
         return bool(self._rates)
 
+    def points(self) -> Tuple[List[Tuple[int, int]], int]:
+        """Give what makes the same clock again: its marks, and the run's start."""
+        return list(zip(self._ticks, self._times)), self._origin_ns
+
     def _slopes(self) -> List[float]:
         pairs = zip(zip(self._ticks, self._times), zip(self._ticks[1:], self._times[1:]))
         return [(time1 - time0) / (tick1 - tick0) for (tick0, time0), (tick1, time1) in pairs]

@@ -19,6 +19,7 @@ from tracebin.recorder.disk import hole_of, read_around
 from tracebin.recorder.functions import Functions, FunctionTable
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
+from tracebin.recorder.remote_calls import CallServer, CallsReader, RemoteCalls
 from tracebin.recorder.samples import SampleFile, Stamp, read_samples, read_stamps
 from tracebin.recorder.sections import BLOCK_BYTES, LineSplitter
 from tracebin.recorder.sources import Files
@@ -70,9 +71,10 @@ class AllKnown:
 class Reading:
     """The reading of one recording: ``advance`` as often as wanted, then ``finish``."""
 
-    def __init__(self, raw: RawRecording, decoder: Decoder) -> None:
+    def __init__(self, raw: RawRecording, decoder: Decoder, calls: Optional[CallServer] = None) -> None:
         self._raw = raw
         self._decoder = decoder
+        self._calls = calls
         self._processes: Dict[str, _ProcessReading] = {}
         self._shared: Optional[_Shared] = None
         self._waiting: Dict[str, NotesReader] = {}
@@ -95,7 +97,7 @@ class Reading:
             if self._shared is None and notes.notes.parent is not None:
                 return
             del self._waiting[notes.notes.stem]
-            self._shared = self._shared or _Shared(self._raw, notes.notes.about, self._decoder)
+            self._shared = self._shared or _Shared(self._raw, notes.notes.about, self._decoder, self._calls)
             self._processes[notes.notes.stem] = _ProcessReading(self._raw, notes, self._shared)
 
     def finish(self, progress: Callable[[int, int], None]) -> AllKnown:
@@ -133,9 +135,12 @@ def _seconds(started: str) -> float:
 class _Shared:
     """What the processes of one recording have in common: files, functions, and who decodes them."""
 
-    def __init__(self, raw: RawRecording, about: Dict[str, Any], decoder: Decoder) -> None:
+    def __init__(
+        self, raw: RawRecording, about: Dict[str, Any], decoder: Decoder, calls: Optional[CallServer]
+    ) -> None:
         self.launch = launch = raw.launch()
         self._decoder = decoder
+        self.calls = calls
         self.files = Files(
             launch.cwd,
             str(about["stdlib"]),
@@ -189,7 +194,13 @@ class _ProcessReading:
         self._stream: Optional[BinaryIO] = None
         self._splitter = LineSplitter()
         self._dropped: Dict[str, int] = {}
-        self._calls = CallReading(raw.path(self._stem, "calls"), notes.notes.calls, self._learn)
+        self._calls = self._calls_reader(shared.calls)
+
+    def _calls_reader(self, server: Optional[CallServer]) -> CallsReader:
+        path, notes = self._raw.path(self._stem, "calls"), self._notes.notes.calls
+        if server is None:
+            return CallReading(path, notes, self._learn)
+        return RemoteCalls(path, notes, self._learn, server)
 
     def advance(self) -> bool:
         """Read the next block of the log and of the calls, if there are any."""

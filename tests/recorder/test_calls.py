@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from tracebin.bundle.records import CHUNK_ROWS
+from tracebin.bundle.codec import decode_line
+from tracebin.bundle.records import CHUNK_ROWS, CallChunk
 from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.call_notes import CallNotes
-from tracebin.recorder.call_records import CallRecords, _duration_of, _fineness
+from tracebin.recorder.call_records import CallRecords
 from tracebin.recorder.calls import C_RETURN, RETURN, TAG, TICK_BITS, TICK_MASK, TURN, CallReading
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.functions import Functions, FunctionTable
+from tracebin.recorder.kept_calls import duration_of, fineness
 from tracebin.recorder.sources import Files
 
 CLOCK = Clock([(0, 0), (1 << 60, 1 << 60)], 0, (0, 0))
@@ -59,7 +61,7 @@ class Read:
         self.records = CallRecords(
             self.called, CallChoice("exact", **choice), CLOCK, functions, "/agent", lambda ident, _: ident
         )
-        self.chunks = list(self.records.chunks())
+        self.chunks = [decode_line(CallChunk, line) for line in self.records.lines()]
         self.problems = {problem.kind: problem.count for problem in self.records.problems("here")}
 
     def rows(self) -> list[tuple[int, int, int, str]]:
@@ -176,10 +178,10 @@ def test_the_longest_calls_are_kept_and_of_equal_ones_the_first(tmp_path: Path) 
 
 def test_a_duration_is_never_finer_than_a_longer_one() -> None:
     durations = [*range(5000), *(1 << bits for bits in range(13, 60))]
-    finenesses = [_fineness(duration) for duration in durations]
-    assert finenesses == sorted(finenesses)
-    assert all(_duration_of(fineness) <= duration for duration, fineness in zip(durations, finenesses))
-    assert all(_fineness(_duration_of(fineness)) == fineness for fineness in finenesses)
+    found = [fineness(duration) for duration in durations]
+    assert found == sorted(found)
+    assert all(duration_of(fine) <= duration for duration, fine in zip(durations, found))
+    assert all(fineness(duration_of(fine)) == fine for fine in found)
 
 
 def test_long_calls_get_their_end_when_their_chunk_is_in_the_file_already(tmp_path: Path) -> None:
