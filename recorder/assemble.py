@@ -117,7 +117,9 @@ class Assembly:
         origin_ns = self._launch.started_ns
         # The processors' counters run alike, so the marks of all processes make one clock.
         marks = [mark for process in known.processes for mark in process.log.sync]
-        clock = Clock(marks, origin_ns, (main.log.last_tick, self._ended_ns()))
+        # A program that was killed may have been silent for long: its samples went on.
+        last_tick = max([main.log.last_tick, *(stamp.tick for stamp in main.stamps[-1:])])
+        clock = Clock(marks, origin_ns, (last_tick, self._ended_ns()))
         shared = Shared(origin_ns, clock, Threads(origin_ns), StackTree(), self._launch.calls)
         self._threads, self._tree = shared.threads, shared.tree
         self._processes = assembled(known.processes, shared, self._ended_ns())
