@@ -113,15 +113,20 @@ def test_what_could_not_be_recorded_is_told(family: Family) -> None:
     assert told == {("children", 1), ("no-end", 1), ("no-counts", 3)}
 
 
+# Both workers are there before one of them begins.
 POOLS = f"""\
 import concurrent.futures, multiprocessing, sys
 {HOT}
+def meet(barrier): barrier.wait()
 if __name__ == "__main__":
-    if sys.argv[1] == "futures":
-        with concurrent.futures.ProcessPoolExecutor(2) as pool:
+    kind = sys.argv[1]
+    context = multiprocessing.get_context("fork" if kind == "futures" else kind)
+    both = dict(initializer=meet, initargs=(context.Barrier(2),))
+    if kind == "futures":
+        with concurrent.futures.ProcessPoolExecutor(2, context, **both) as pool:
             print(sorted(pool.map(hot, [3_000_000] * 2)))
     else:
-        with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        with context.Pool(2, **both) as pool:
             print(pool.map(hot, [3_000_000] * 2))
 """
 
