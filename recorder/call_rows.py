@@ -15,6 +15,9 @@ from typing import BinaryIO, Iterator, List, NamedTuple
 from tracebin.bundle.records import CHUNK_ROWS
 
 _WORD = array("q").itemsize
+_KINDS = "qqii"
+# There may be thousands of threads with a few calls each.
+_FIRST_ROWS = 256
 
 
 class Rows(NamedTuple):
@@ -26,8 +29,8 @@ class Rows(NamedTuple):
     number: array[int]
 
 
-def _no_rows() -> Rows:
-    return Rows(array("q"), array("q"), array("i"), array("i"))
+def _new_rows(count: int) -> Rows:
+    return Rows(*(array(kind, bytes(count * array(kind).itemsize)) for kind in _KINDS))
 
 
 class Spill:
@@ -54,38 +57,50 @@ class Spill:
     def get(self, place: int, count: int) -> Rows:
         """Read the chunk of ``count`` rows at ``place``."""
         self._stream.seek(place)
-        end, start, depth, number = (array(kind) for kind in "qqii")
+        end, start, depth, number = (array(kind) for kind in _KINDS)
         for column in (end, start, depth, number):
             column.frombytes(self._stream.read(count * column.itemsize))
         return Rows(start, end, depth, number)
 
 
 class CallRows:
-    """The calls of one thread."""
+    """The calls of one thread.
+
+    Columns have room in advance: to append to an array costs PyPy ten times what a store does.
+    """
 
     def __init__(self, spill: Spill) -> None:
         self._spill = spill
         self._places: List[int] = []
         self._base = 0
-        self._rows = _no_rows()
+        self._count = 0
+        self._room = _FIRST_ROWS
+        self._rows = _new_rows(_FIRST_ROWS)
 
     def __len__(self) -> int:
-        return self._base + len(self._rows.start)
+        return self._base + self._count
 
     def begin(self, tick: int, depth: int, number: int) -> int:
         """Add a call, and give its row."""
-        rows = self._rows
-        row = len(rows.start)
-        if row == CHUNK_ROWS:
-            self._places.append(self._spill.add(rows))
-            self._base += row
-            self._rows = rows = _no_rows()
-            row = 0
-        rows.start.append(tick)
-        rows.end.append(tick)
-        rows.depth.append(depth)
-        rows.number.append(number)
+        if self._count == self._room:
+            self._make_room()
+        rows, row = self._rows, self._count
+        rows.start[row] = tick
+        rows.end[row] = tick
+        rows.depth[row] = depth
+        rows.number[row] = number
+        self._count = row + 1
         return self._base + row
+
+    def _make_room(self) -> None:
+        if self._room < CHUNK_ROWS:
+            for column in self._rows:
+                column.frombytes(bytes(self._room * column.itemsize))
+            self._room *= 2
+            return
+        self._places.append(self._spill.add(self._rows))
+        self._base += self._count
+        self._count = 0
 
     def end(self, row: int, tick: int) -> None:
         """Put in when a call ended."""
@@ -104,5 +119,5 @@ class CallRows:
         """Yield all rows in order of start, once every call has ended."""
         for place in self._places:
             yield self._spill.get(place, CHUNK_ROWS)
-        if self._rows.start:
-            yield self._rows
+        if self._count:
+            yield Rows(*(column[: self._count] for column in self._rows))

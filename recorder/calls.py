@@ -140,10 +140,11 @@ def _words(data: bytes) -> array[int]:
 class CallThread:
     """The calls of one thread: what is open, and the rows of what was called.
 
-    ``rows`` keeps a row for each call; rows that are still open have no duration.
+    ``rows`` keeps a row for each call; rows that are still open have no duration.  ``ends`` is
+    what returns look like, by number, of all threads; 0 where that isn't known yet.
     """
 
-    def __init__(self, ident: int, rows: CallRows, notes: CallNotes) -> None:
+    def __init__(self, ident: int, rows: CallRows, notes: CallNotes, ends: List[int]) -> None:
         self.ident = ident
         self.rows = rows
         self.last_tick = 0
@@ -154,9 +155,9 @@ class CallThread:
         self._written = 0
         self._pause = 0
         self._open: List[int] = []
-        # What a return has above its tick if it fits the call, for each open one and by number.
+        # What a return has above its tick if it fits the call, for each open one.
         self._awaited: List[int] = []
-        self._ends: Dict[int, int] = {}
+        self._ends = ends
 
     def take(self, block: Block) -> None:
         """Take in the events of the next block of this thread."""
@@ -177,8 +178,7 @@ class CallThread:
                 pause = self._cut(tick)
             if what < RETURN:
                 opened.append(begin(tick, len(opened), what))
-                end = ends.get(what)
-                awaited.append(self._end_of(what) if end is None else end)
+                awaited.append(ends[what] or self._end_of(what))
             elif not opened:
                 continue  # of a call that began before the recording
             elif awaited[-1] == what or awaited[-1] == _ANY:
@@ -253,6 +253,7 @@ class CallReading:
         self._spill = Spill()
         self._notes = notes
         self._learn = learn
+        self._ends = [0] * RETURN
         self._threads: Dict[Tuple[int, int], CallThread] = {}
         self._latest: Dict[int, CallThread] = {}
 
@@ -269,7 +270,9 @@ class CallReading:
         key = block.ident, block.serial
         thread = self._threads.get(key)
         if thread is None:
-            thread = self._threads[key] = CallThread(block.ident, CallRows(self._spill), self._notes)
+            thread = self._threads[key] = CallThread(
+                block.ident, CallRows(self._spill), self._notes, self._ends
+            )
         self._latest[block.ident] = thread
         thread.take(block)
         return True

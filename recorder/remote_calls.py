@@ -14,6 +14,8 @@ from tracebin.recorder.kept_calls import LeftOut, Settled
 
 # CPython reads as many calls, 65,536, in the time that PyPy needs to be up: half a second.
 LEAST_BYTES = 1 << 20
+# A line of an answer has 900 KB where a chunk is full.
+PIPE_BYTES = 1 << 18
 
 
 class CallsReader(Protocol):
@@ -54,7 +56,7 @@ class CallServer:
 
     def _begin(self) -> subprocess.Popen[bytes]:
         pipe = subprocess.PIPE
-        return subprocess.Popen(self._command, stdin=pipe, stdout=pipe, env=self._env)
+        return subprocess.Popen(self._command, PIPE_BYTES, stdin=pipe, stdout=pipe, env=self._env)
 
     def line(self) -> bytes:
         """Wait for the next line of an answer; empty if the process is gone."""

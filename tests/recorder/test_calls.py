@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import marshal
+import os
 import random
 import struct
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +16,17 @@ import pytest
 
 from tracebin.bundle.codec import decode_line
 from tracebin.bundle.records import CHUNK_ROWS, CallChunk
+from tracebin.errors import RecordingUnreadable
+from tracebin.recorder import remote_calls
 from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.call_notes import CallNotes
 from tracebin.recorder.call_records import CallRecords
 from tracebin.recorder.calls import C_RETURN, RETURN, TAG, TICK_BITS, TICK_MASK, TURN, CallReading
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.functions import Functions, FunctionTable
-from tracebin.recorder.kept_calls import duration_of, fineness
+from tracebin.recorder.kept_calls import Settled, duration_of, fineness
+from tracebin.recorder.reader import BOOTSTRAP
+from tracebin.recorder.remote_calls import CallServer, CallsReader, RemoteCalls
 from tracebin.recorder.sources import Files
 
 CLOCK = Clock([(0, 0), (1 << 60, 1 << 60)], 0, (0, 0))
@@ -50,17 +58,23 @@ class Read:
     """What is read of a file of these bytes."""
 
     def __init__(self, folder: Path, data: bytes, notes: CallNotes | None = None, **choice: Any) -> None:
-        path = folder / "1.calls"
-        path.write_bytes(data)
+        self.path = folder / "1.calls"
+        self.path.write_bytes(data)
         self.notes = notes or CallNotes()
         self.notes.take(NAMES)
         self.table = FunctionTable()
-        self.reading = CallReading(path, self.notes, lambda: None)
+        self.reading = self.reader()
         self.called = self.reading.finish()
         functions = Functions(Files("/prog", "/usr/lib/pypy"), None, table=self.table)
         self.records = CallRecords(
             self.called, CallChoice("exact", **choice), CLOCK, functions, "/agent", lambda ident, _: ident
         )
+        self.finish()
+
+    def reader(self) -> CallsReader:
+        return CallReading(self.path, self.notes, lambda: None)
+
+    def finish(self) -> None:
         self.chunks = [decode_line(CallChunk, line) for line in self.records.lines()]
         self.problems = {problem.kind: problem.count for problem in self.records.problems("here")}
 
@@ -232,6 +246,71 @@ def test_any_bytes_give_a_well_nested_tree(tmp_path: Path) -> None:
                 assert duration >= 0
                 assert not ends or start + duration <= ends[-1]
                 ends.append(start + duration)
+
+
+class ReadByServer(Read):
+    """The same, read by a process of its own."""
+
+    def reader(self) -> CallsReader:
+        command = [sys.executable, "-I", "-S", str(BOOTSTRAP), "calls", str(self.path.parent)]
+        self.server = CallServer(command, os.environ)
+        self.path.with_suffix(".notes").write_bytes(marshal.dumps(("called", NAMES), 2))
+        return RemoteCalls(self.path, self.notes, lambda: None, self.server)
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ReadByServer]]:
+    monkeypatch.setattr(remote_calls, "LEAST_BYTES", 1)
+    made: list[ReadByServer] = []
+
+    def read(data: bytes, **choice: Any) -> ReadByServer:
+        made.append(ReadByServer(tmp_path, data, **choice))
+        return made[-1]
+
+    yield read
+    for each in made:
+        each.server.close()
+
+
+@pytest.mark.parametrize("choice", [{}, {"max_calls": 2}, {"min_duration_ns": 5, "exclude": ["other.py"]}])
+def test_another_process_gives_the_same_lines(
+    tmp_path: Path, remote: Callable[..., ReadByServer], choice: dict[str, Any]
+) -> None:
+    first, second = block(SIMPLE, tick=50), block([*SIMPLE[:2], returned(3, 60)], ident=8, tick=70)
+    data = first.ljust(8192, b"\0") + second + b"cut"
+    (tmp_path / "drops.json").write_text(json.dumps({"1.calls": [len(first), 8192]}))
+    here, there = Read(tmp_path, data, **choice), remote(data, **choice)
+    assert there.server.is_there
+    assert there.chunks == here.chunks != []
+    assert there.problems == here.problems
+    assert there.called.threads == here.called.threads
+    assert there.reading.dropped == here.reading.dropped == 8192 - len(first)
+
+
+def test_calls_are_read_here_if_there_are_few_or_no_other_process_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "1.calls").write_bytes(block(SIMPLE))
+    for least_bytes, is_there in (1 << 20, True), (1, False):
+        monkeypatch.setattr(remote_calls, "LEAST_BYTES", least_bytes)
+        server = CallServer([str(tmp_path / "nothing")], os.environ)
+        called = RemoteCalls(tmp_path / "1.calls", CallNotes(), lambda: None, server).finish()
+        (line,) = called.kept(Settled([7], {}, CLOCK)).lines()
+        assert decode_line(CallChunk, line).duration == [30, 3, 10]
+        assert server.is_there is is_there
+
+
+def test_what_another_process_has_read_and_not_told_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_calls, "LEAST_BYTES", 1)
+    (tmp_path / "1.calls").write_bytes(block(SIMPLE))
+    ends_early = "input(), input(), print('[[[7, 40, 0, false]], null, 0]')"
+    server = CallServer([sys.executable, "-I", "-S", "-c", ends_early], os.environ)
+    called = RemoteCalls(tmp_path / "1.calls", CallNotes(), lambda: None, server).finish()
+    with pytest.raises(RecordingUnreadable, match="read the calls has ended"):
+        list(called.kept(Settled([7], {}, CLOCK)).lines())
+    server.close()
 
 
 @pytest.mark.parametrize(
