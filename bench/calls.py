@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import Dict, List, Sequence
+from typing import Dict, List, Mapping, Sequence
 
 import machine
 from measure import must_be_well, pypy
@@ -101,7 +101,7 @@ def _cpu_s(argv: List[str], program: Program, environment: Dict[str, str]) -> fl
     return used.ru_utime + used.ru_stime
 
 
-def _judge(program: Program, found: Dict[str, Sequence[Run]]) -> None:
+def _judge(program: Program, found: Mapping[str, Sequence[Run]]) -> None:
     events = found["exact"][0].events
     for way, runs in found.items():
         base = found["plain" if way in ("off", "cProfile") else "off"]
