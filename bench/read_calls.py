@@ -1,8 +1,8 @@
 """Measure what it costs to put a recording of exact calls together, for each call.
 
-richards is recorded with nothing reading; then the bundle is made of it, with PyPy reading the calls, and
-with ``--here`` by the launcher's Python alone besides.  CPU time as the kernel counts it, of the reader and of
-the process that reads calls for it; the decoder of code objects is not in it, PyPy's log is.
+richards is recorded with nothing reading; then the bundle is made of it, with PyPy reading the calls,
+and with ``--here`` by the launcher's Python alone besides.  CPU time as the kernel counts it, of the
+reader and of the process that reads calls for it; the decoder of code objects is not in it, PyPy's log is.
 """
 
 from __future__ import annotations
