@@ -42,7 +42,9 @@ class Recorded:
     def __init__(self, folder: Path) -> None:
         self.raw = RawRecording(folder)
         host = Host("Linux", "6", "x86_64", 2)
-        launch = Launch(["p.py"], "script", "/x", "2026-11-22T00:00:00.000000Z", ORIGIN, host, "0", {}, {}, {})
+        launch = Launch(
+            ["p.py"], "script", "/x", "2026-11-22T00:00:00.000000Z", ORIGIN, host, "0", {}, {}, {}
+        )
         self.raw.write_launch(launch)
 
     def process(self, stem: str, *frames: tuple[Any, ...], **about: Any) -> None:
