@@ -28,11 +28,12 @@ export PYTHON
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-# Longest first: two jobs at a time then end at about the same moment.
-CHECKS := test-python test-browser test-pypy test-packaging types lint imports test-js format-check
+# Longest first: the jobs then end at about the same moment.
+CHECKS := test-recording test-python test-browser test-pypy test-packaging types lint imports test-js format-check
 
 # Everything but the parts that have a target of their own.
-PYTHON_TESTS := tests --ignore=tests/browser --ignore=tests/packaging
+RECORDING_TESTS := tests/cli tests/recorder
+PYTHON_TESTS := tests $(addprefix --ignore=,tests/browser tests/packaging $(RECORDING_TESTS))
 
 .PHONY: help install test demo bench format clean $(CHECKS) pypy chromium
 
@@ -40,10 +41,11 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(ALL) $(D3) ## the package with all extras in .venv, and d3 in place
-# Debian's packages and Node.js one after the other, since apt and pip hold locks; the rest two at a time.
+# Debian's packages and Node.js one after the other, since apt and pip hold locks; the rest three at a time:
+# those that run programs wait for them a third of their time.
 test: | $(VENV)/bin/python ## everything the tests need, and every check
 	@tools/need.sh pypy pypy-venv chromium node
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(CHECKS)
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target $(CHECKS)
 
 demo: $(SERVER) $(D3) pypy ## record an example and show it (BROWSER=none, PORT=8000)
 	@python tools/demo.py --port $(PORT) --browser "$${BROWSER:-}" $(EXAMPLE)
@@ -73,7 +75,10 @@ imports: $(ALL) ## the contracts between the parts
 test-js: $(NODE) $(D3) ## the pure modules of the front end
 	npm run --silent test
 
-test-python: $(ALL) $(D3) pypy ## pytest on CPython
+test-recording: $(ALL) $(D3) pypy ## the recorder and the commands, on CPython
+	pytest $(RECORDING_TESTS)
+
+test-python: $(ALL) $(D3) pypy ## the rest of pytest on CPython
 	pytest $(PYTHON_TESTS)
 
 # PyPy closes a forgotten file when its collector comes by; CPython's run is the one that finds those.
