@@ -15,7 +15,7 @@ from typing import BinaryIO, Iterator, List, NamedTuple
 from tracebin.bundle.records import CHUNK_ROWS
 
 _WORD = 8
-# PyPy stores into an array of "i" in 2 ns, into one of "q" in 28; with "l" reading took 0.11 us a call instead of 0.13.
+# Storing into an array of "i" takes PyPy 2 ns, of "q" 28; "l" for "q" saved 0.02 us of 0.13 a call.
 _TICK = "l" if array("l").itemsize == _WORD else "q"
 _KINDS = (_TICK, _TICK, "i", "i")
 # There may be thousands of threads with a few calls each.
