@@ -70,7 +70,7 @@ PROGRAMS = {
 }
 WHEN = """async () => {
   const module = await import('/static/timeline.js');
-  const end = performance.now() + 20000;
+  const end = performance.now() + 60000;
   for (;;) {
     const d = module.describe();
     if (d && d.settled && (%s)(d)) return d;
