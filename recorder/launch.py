@@ -18,6 +18,7 @@ import tracebin
 from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
 from tracebin.bundle.records import Exit, Host, Scalar, Stream
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+from tracebin.recorder.agent_pack import agent_pack
 from tracebin.recorder.call_choice import TRACE_LIMIT, CallChoice
 from tracebin.recorder.disk import DEFAULT_BYTES, DiskLimit, can_hold_samples, can_write_files, room
 from tracebin.recorder.find import Interpreter, check_jit
@@ -42,6 +43,7 @@ CATEGORIES = (
 )
 ALL_STAGES = ("jit-log-noopt", "jit-log-rewritten")
 SITE = Path(__file__).resolve().parent / "site"
+AGENT = "tracebin_agent"
 PACKAGE = Path(tracebin.__file__).resolve().parent
 Progress = Callable[[int, int], None]
 
@@ -327,6 +329,7 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
         "trace_limit": _trace_limit(request).get("trace_limit", 0),
         "paused": request.starts_paused,
         "package": str(PACKAGE),
+        "pack": agent_pack(SITE, AGENT, request.interpreter, environ),
     }
     return {**environ, **ours, "TRACEBIN_AGENT": marshal.dumps(settings, 2).hex()}
 

@@ -39,6 +39,41 @@ def _start_agent():
         agent.start()
 
 
+def _unpack_agent(path):
+    # type: (str) -> Any
+    """Give the agent as this PyPy has compiled it (recorder/agent_pack.py); None if there is no such file.
+
+    Modules without a finder's spec: nothing outlives the start that asks for one.
+    """
+    import marshal
+    import sys
+
+    try:
+        with open(path, "rb") as stream:
+            version, rows = marshal.loads(stream.read())
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+    if version != sys.version:
+        return None
+    modules = [_new_module(name, code.co_filename) for name, code in rows]
+    for module, (_, code) in zip(modules, rows):
+        exec(code, module.__dict__)
+    return modules[-1]
+
+
+def _new_module(name, path):
+    # type: (str, str) -> Any
+    import os
+    import sys
+
+    module = sys.modules[name] = type(sys)(name)
+    module.__package__ = PACKAGE
+    module.__file__ = path
+    if name == PACKAGE:
+        module.__path__ = [os.path.dirname(path)]
+    return module
+
+
 def _import_agent():
     # type: () -> Any
     """Import the agent, from its source where what is cached of it was cut off.
@@ -68,7 +103,7 @@ def _make_agent(settings, here):
     if name != "pypy" or sys.version_info < OLDEST:
         return None
     try:
-        tracebin_agent = _import_agent()
+        tracebin_agent = _unpack_agent(settings["pack"]) or _import_agent()
         if settings["starts_again"]:
             tracebin_agent.start_again(settings, here)
             return None

@@ -57,6 +57,8 @@ class Twice:
             "HOME": str(folder),
             "LANG": "C.UTF-8",
             "TMPDIR": str(folder / "out"),
+            # Not in HOME: there each test would have PyPy compile the agent anew.
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"),
         }
 
     def write(self, name: str, text: str) -> str:

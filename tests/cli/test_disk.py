@@ -138,12 +138,14 @@ def test_an_agent_whose_compiled_modules_were_cut_off_is_read_from_its_source(tw
     subprocess.run([twice.pypy, "-m", "compileall", "-q", str(site)], check=True)
     compiled = next((site / "__pycache__").glob("agent.pypy*.pyc"))
     compiled.write_bytes(compiled.read_bytes()[:900])
-    # WHEN a program is recorded
+    # WHEN a program is recorded, and there is no cache that holds them whole
     twice.write("prog.py", "import sys; print(sys.implementation.cache_tag, sys.dont_write_bytecode)")
     done = twice.call(
         *(sys.executable, "-m", "tracebin", "run", "-q", "-o", str(twice.bundle), "prog.py"),
         TRACEBIN_PYPY=twice.pypy,
         PYTHONPATH=str(copy.parent),
+        XDG_CACHE_HOME="",
+        HOME="",
     )
     # THEN it is, and doesn't notice
     assert (done.returncode, done.stderr) == (0, b"")
