@@ -10,6 +10,7 @@ from typing import Dict, List, Optional
 
 from tracebin.analysis.rows import AbortRow, FunctionRow, Overview, TraceRow
 from tracebin.bundle.records import Exit
+from tracebin.server.recorded import Recorded
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Traces:
     traces: List[TraceRow]
     kinds: Dict[str, int]
     drivers: Dict[str, int]
+    recorded: Recorded
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Functions:
 
     total: int
     functions: List[FunctionRow]
+    recorded: Recorded
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Aborts:
     total: int
     by_reason: Dict[str, int]
     aborts: List[AbortRow]
+    recorded: Recorded
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Serve the pages: shells that name a module of static/, which fetches and draws.
 
-A page holds nothing of a run but its id; what it shows comes from the API.  So a
-template has no data to escape, and everything drawn can be had by a program too.
+A page holds nothing of a run but its id and how it was recorded; what it shows comes from the
+API.  So a template has next to no data to escape, and everything drawn can be had by a program too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Dict, Optional, Tuple, Union
 
@@ -17,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from tracebin.bundle.codec import INT_MAX
 from tracebin.errors import RunNotFound, TracebinError
-from tracebin.server import problems, tables
+from tracebin.server import problems, queries, tables
 from tracebin.server.api import store
 from tracebin.server.store import find_run
 
@@ -44,12 +45,16 @@ NAVIGATION: Tuple[Entry, ...] = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a template needs to know; ``detail`` is the sentence of an error page."""
+    """What a template needs to know.
+
+    ``detail`` is the sentence of an error page, ``recorded`` the JSON of how a run's calls were recorded.
+    """
 
     title: str
     section: str = ""
     run_id: Optional[str] = None
     trace: Optional[int] = None
+    recorded: str = ""
     detail: str = ""
 
 
@@ -68,39 +73,34 @@ def runs() -> str:
 @pages.get("/runs/<run_id>")
 def overview(run_id: str) -> str:
     """Show a run as a whole."""
-    _need(run_id)
-    return render_template("overview.html", page=Page("Overview", "overview", run_id))
+    return render_template("overview.html", page=_page("Overview", "overview", run_id))
 
 
 @pages.get("/runs/<run_id>/timeline")
 def timeline(run_id: str) -> str:
     """Show the calls of a run over time."""
-    _need(run_id)
-    return render_template("timeline.html", page=Page("Time line", "timeline", run_id))
+    return render_template("timeline.html", page=_page("Time line", "timeline", run_id))
 
 
 @pages.get("/runs/<run_id>/traces")
 def traces(run_id: str) -> str:
     """List the traces of a run."""
-    _need(run_id)
-    return render_template("traces.html", page=Page("Traces", "traces", run_id))
+    return render_template("traces.html", page=_page("Traces", "traces", run_id))
 
 
 @pages.get("/runs/<run_id>/traces/<int:trace>")
 def trace(run_id: str, trace: int) -> str:
     """Show one trace from source to machine code."""
-    _need(run_id, trace)
-    return render_template("trace.html", page=Page(f"Trace {trace}", "traces", run_id, trace))
+    return render_template("trace.html", page=_page(f"Trace {trace}", "traces", run_id, trace))
 
 
 @pages.get("/runs/<run_id>/aborts")
 def aborts(run_id: str) -> str:
     """List the tracings that came to nothing."""
-    _need(run_id)
-    return render_template("aborts.html", page=Page("Aborts", "aborts", run_id))
+    return render_template("aborts.html", page=_page("Aborts", "aborts", run_id))
 
 
-def _need(run_id: str, trace: Optional[int] = None) -> None:
+def _page(title: str, section: str, run_id: str, trace: Optional[int] = None) -> Page:
     """Refuse what isn't there with the page itself: its script would only learn it a request later.
 
     Raises:
@@ -110,6 +110,8 @@ def _need(run_id: str, trace: Optional[int] = None) -> None:
         run = find_run(session, run_id)
         if trace is not None and not _has_trace(session, run.pk, trace):
             raise RunNotFound(f"there is no trace {trace} in this run")
+        how = json.dumps(asdict(queries.how_recorded(run)))
+    return Page(title, section, run_id, trace, how)
 
 
 def _has_trace(session: Session, run: int, trace: int) -> bool:

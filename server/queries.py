@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections import Counter
 from dataclasses import dataclass, fields
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Type, TypeVar
@@ -20,6 +19,8 @@ from tracebin.errors import RunNotFound
 from tracebin.server import tables
 from tracebin.server.answers import Aborts, File, Functions, RunOverview, Traces
 from tracebin.server.decoding import decode
+from tracebin.server.packed import unpack
+from tracebin.server.recorded import Recorded, recorded
 from tracebin.server.store import find_run
 
 D = TypeVar("D")
@@ -78,8 +79,8 @@ def overview(session: Session, run_id: str) -> RunOverview:
 
 def traces(session: Session, run_id: str, wanted: TraceFilter, part: Slice) -> Traces:
     """List the traces of a run that are ``wanted``."""
-    run = find_run(session, run_id).pk
-    table = tables.Trace
+    stored = find_run(session, run_id)
+    run, table = stored.pk, tables.Trace
     base = _matching(select(table).where(table.run == run), wanted.q, (table.title, table.name, table.path))
     if not wanted.own:
         base = base.where(table.own.is_(False))
@@ -92,13 +93,14 @@ def traces(session: Session, run_id: str, wanted: TraceFilter, part: Slice) -> T
         traces=[_trace_row(row) for row in found],
         kinds=_count_by(session, base.where(*driver), table.kind),
         drivers=_count_by(session, base.where(*kind), table.driver),
+        recorded=how_recorded(stored),
     )
 
 
 def functions(session: Session, run_id: str, q: Optional[str], part: Slice) -> Functions:
     """List the functions of a run whose name or path holds ``q``."""
-    run = find_run(session, run_id).pk
-    table = tables.Function
+    stored = find_run(session, run_id)
+    run, table = stored.pk, tables.Function
     rows = _matching(select(table).where(table.run == run), q, (table.qualname, table.name, table.path))
     found = session.scalars(_slice(rows, FUNCTION_SORTS, part, table.id)).all()
     files = _file_names(session, run, {row.file for row in found})
@@ -108,16 +110,24 @@ def functions(session: Session, run_id: str, q: Optional[str], part: Slice) -> F
             _of(FunctionRow, row, module=files[row.file].module, package=files[row.file].package)
             for row in found
         ],
+        how_recorded(stored),
     )
 
 
 def aborts(session: Session, run_id: str) -> Aborts:
     """List all aborts of a run, in order of time."""
-    run = find_run(session, run_id).pk
+    run = find_run(session, run_id)
     table = tables.Abort
-    found = session.scalars(select(table).where(table.run == run).order_by(table.start_ns, table.id)).all()
+    found = session.scalars(select(table).where(table.run == run.pk).order_by(table.start_ns, table.id)).all()
     rows = [from_json(AbortRow, json.loads(row.row)) for row in found]
-    return Aborts(len(rows), dict(Counter(row.reason for row in rows)), rows)
+    return Aborts(len(rows), dict(Counter(row.reason for row in rows)), rows, how_recorded(run))
+
+
+def how_recorded(run: tables.Run) -> Recorded:
+    """Say how the calls of a stored run were recorded."""
+    kept = json.loads(run.overview)
+    paused = any(process.get("paused") for process in kept["processes"])
+    return recorded(kept["run"]["options"]["recorder"], paused)
 
 
 def file(session: Session, run_id: str, index: int) -> File:
@@ -206,7 +216,7 @@ def _get(session: Session, table: Any, run: int, index: int, what: str) -> Any:
 
 
 def _text(data: Optional[bytes]) -> Optional[str]:
-    return None if data is None else zlib.decompress(data).decode("utf-8")
+    return None if data is None else unpack(data).decode("utf-8")
 
 
 # --- one trace ----------------------------------------------------------------------
@@ -214,7 +224,7 @@ def _text(data: Optional[bytes]) -> Optional[str]:
 
 def _trace(session: Session, run: int, index: int) -> Trace:
     row = _get(session, tables.TraceRecord, run, index, "trace")
-    trace: Trace = decode(Trace, zlib.decompress(row.record))
+    trace: Trace = decode(Trace, unpack(row.record))
     return trace
 
 
@@ -229,7 +239,7 @@ def _functions(session: Session, run: int, wanted: Set[int]) -> Dict[int, Functi
     rows = _rows(
         session, select(table).options(undefer(table.record)).where(table.run == run), table.id, wanted
     )
-    return {row.id: decode(Function, zlib.decompress(row.record)) for row in rows}
+    return {row.id: decode(Function, unpack(row.record)) for row in rows}
 
 
 def _files(session: Session, run: int, wanted: Set[int]) -> Dict[int, SourceFile]:

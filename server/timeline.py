@@ -22,6 +22,7 @@ from tracebin.server.lanes import (
     find_note,
 )
 from tracebin.server.parts import Parts
+from tracebin.server.recorded import Recorded
 from tracebin.server.store import Timeline
 from tracebin.server.timeline_answers import (
     CallColumns,
@@ -51,7 +52,12 @@ def threads(timeline: Timeline) -> Threads:
         for index, thread in enumerate(parts.notes["threads"])
     ]
     processes = [ProcessTimes(**process) for process in parts.notes["processes"]]
-    return Threads(start, end, processes, rows)
+    return Threads(start, end, processes, rows, how_recorded(parts))
+
+
+def how_recorded(parts: Parts) -> Recorded:
+    """Say how the calls of the run were recorded."""
+    return Recorded(**parts.notes["recorded"])
 
 
 def span(timeline: Timeline) -> Tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
+from tracebin.server.recorded import Recorded
+
 
 @dataclass(frozen=True)
 class FunctionNames:
@@ -80,6 +82,7 @@ class Threads:
     end_ns: int
     processes: List[ProcessTimes]
     threads: List[ThreadTimes]
+    recorded: Recorded
 
 
 @dataclass(frozen=True)
@@ -239,6 +242,7 @@ class Totals:
     start_ns: int
     end_ns: int
     functions: TotalColumns
+    recorded: Recorded
 
 
 @dataclass(frozen=True)

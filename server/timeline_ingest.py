@@ -25,7 +25,9 @@ from tracebin.bundle.records import (
     GcChunk,
     Mark,
     Process,
+    Run,
     SampleChunk,
+    Scalar,
     StackChunk,
     Thread,
     Trace,
@@ -34,6 +36,7 @@ from tracebin.errors import MalformedBundle
 from tracebin.server.call_lane import CallLane
 from tracebin.server.parts import PartsWriter
 from tracebin.server.pyramid import LEAF_ROWS, PyramidWriter
+from tracebin.server.recorded import recorded
 from tracebin.server.sample_lane import SampleLane, Spill
 
 # What a lane of events holds, by the number its rows have as key.
@@ -58,6 +61,7 @@ class TimelineWriter:
     def __init__(self, parts: PartsWriter) -> None:
         self._parts = parts
         self._spill = Spill()
+        self._options: Dict[str, Scalar] = {}
         self._processes: List[Process] = []
         self._threads: List[Thread] = []
         self._functions = 0
@@ -105,6 +109,7 @@ class TimelineWriter:
                 ],
                 "threads": [_noted(thread, _OF_THREAD) for thread in self._threads],
                 "functions": self._functions,
+                "recorded": vars(recorded(self._options, any(each.paused for each in self._processes))),
                 "first_ns": min((lane["first_ns"] for lane in self._lanes), default=0),
                 "last_ns": max((lane["last_ns"] for lane in self._lanes), default=0),
                 "lanes": self._lanes,
@@ -127,6 +132,9 @@ class TimelineWriter:
         return self._lane_count - count
 
     # --- one element --------------------------------------------------------------
+
+    def _add_run(self, run: Run) -> None:
+        self._options = run.options.recorder
 
     def _add_process(self, process: Process) -> None:
         self._processes.append(process)
@@ -220,6 +228,7 @@ class TimelineWriter:
 
 
 _STEPS: Dict[str, Callable[[TimelineWriter, Any], None]] = {
+    "run": TimelineWriter._add_run,
     "processes": TimelineWriter._add_process,
     "threads": TimelineWriter._add_thread,
     "functions": TimelineWriter._add_function,

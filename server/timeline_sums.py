@@ -17,6 +17,7 @@ from tracebin.errors import BadRequest
 from tracebin.server.call_lane import CONTEXTS, FUNCTIONS, TREE, TREE_COLUMNS
 from tracebin.server.lanes import MOST_ROWS, Calls, Window, calls_of
 from tracebin.server.store import Timeline
+from tracebin.server.timeline import how_recorded
 from tracebin.server.timeline_answers import LeftHeavy, PathColumns, Sandwich, TotalColumns, Totals, Tree
 
 
@@ -31,7 +32,9 @@ def totals(timeline: Timeline, thread: int, source: Optional[str], wanted: Windo
     if "state" not in calls.more:
         shares = {name: [] for name in shares}
     columns = TotalColumns(function=sums["key"].tolist(), **shown, **shares)
-    return Totals(thread, calls.note.family, wanted.start_ns, wanted.end_ns, columns)
+    return Totals(
+        thread, calls.note.family, wanted.start_ns, wanted.end_ns, columns, how_recorded(timeline.parts)
+    )
 
 
 def _per_mille(part: Ints, whole: Ints) -> List[int]:

@@ -2,6 +2,7 @@
 
 import { Refusal } from "./api.js";
 import { element, fill } from "./element.js";
+import { recordedMode } from "./mode.js";
 
 const PAGES = {
   runs: () => import("./runs.js"),
@@ -35,6 +36,12 @@ function startThemeButton(button) {
   show();
 }
 
+function showMode(place) {
+  const { text, title } = recordedMode(JSON.parse(place.dataset.recorded));
+  place.textContent = text;
+  place.title = title;
+}
+
 async function start(place) {
   const { mount } = await PAGES[place.dataset.page]();
   try {
@@ -51,5 +58,7 @@ const faultText = (fault) =>
     : "This page has a fault of its own; the browser's console tells more.";
 
 startThemeButton(document.getElementById("theme"));
+const recorded = document.querySelector("[data-recorded]");
+if (recorded) showMode(recorded);
 const place = document.querySelector("main[data-page]");
 if (place) await start(place);

@@ -105,3 +105,11 @@ def test_no_script_runs_but_this_sites_own(page: Page, run: str) -> None:
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
     assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", answer.text())
+
+
+@pytest.mark.parametrize("path", ["", "/timeline", "/traces", "/traces/0", "/aborts"])
+def test_every_page_says_how_calls_were_recorded(page: Page, run: str, path: str) -> None:
+    page.goto(f"/runs/{run}{path}")
+    told = page.get_by_role("banner").locator(".recorded")
+    expect(told).to_have_text("calls sampled")
+    expect(told).to_have_attribute("title", "How it was recorded: calls sampled.")
