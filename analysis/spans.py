@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Optional
+from typing import Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class StackTree:
         self.function = array("q")
         self.state = array("q")
         self.trace = array("q")
+        # State and trace as one number.
+        self.what = array("q")
         self.depth = array("q")
         self.path = array("q")
         self._paths: Dict[int, int] = {}
@@ -43,6 +45,7 @@ class StackTree:
         self.function.extend(chunk.function)
         self.state.extend(chunk.state)
         self.trace.extend(chunk.trace)
+        self.what.extend((state << 40) + trace + 1 for state, trace in zip(chunk.state, chunk.trace))
         for parent, function in zip(chunk.parent, chunk.function):
             self.parent.append(parent)
             above = self.path[parent] if parent >= 0 else -1
@@ -52,13 +55,16 @@ class StackTree:
             self.path.append(self._paths.setdefault(name, len(self._paths)))
 
 
-@dataclass
 class _Frame:
-    number: int
-    start: int
-    since: int
-    what: int
-    before: Optional[Dict[int, int]] = None
+    """An open span.  ``what`` is its state and trace as one number, ``before`` how long it had others."""
+
+    __slots__ = ("before", "number", "since", "start", "what")
+
+    def __init__(self, number: int, start: int, what: int) -> None:
+        self.number = number
+        self.start = self.since = start
+        self.what = what
+        self.before: Optional[Dict[int, int]] = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,9 @@ class Spanner:
         self._paused_until_ns: Optional[int] = None
         self._spans = 0
         self._taken = 0
-        self._columns = {name: array("q") for name in SPAN_COLUMNS}
+        self._columns = columns = {name: array("q") for name in SPAN_COLUMNS}
+        self._opening = columns["start"], columns["depth"], columns["function"]
+        self._ending = columns["duration"], columns["state"], columns["trace"]
         self.late: Dict[int, Ended] = {}
 
     def __len__(self) -> int:
@@ -136,45 +144,49 @@ class Spanner:
                 self._open(new, time)
         self._close(depth + 1 + len(fresh), time)
 
-    def _what(self, row: int) -> int:
-        return (self._tree.state[row] << 40) + self._tree.trace[row] + 1
-
     def _alter(self, at: int, row: int, time: int) -> None:
         self._rows[at] = row
-        frame, what = self._frames[at], self._what(row)
+        frame, what = self._frames[at], self._tree.what[row]
         if frame.what != what:
             frame.before = frame.before or {}
             frame.before[frame.what] = frame.before.get(frame.what, 0) + time - frame.since
             frame.what, frame.since = what, time
 
+    # Called for each span: attributes cost more than what is done here.
     def _open(self, row: int, time: int) -> None:
-        columns = self._columns
-        columns["start"].append(time)
-        columns["depth"].append(len(self._rows))
-        columns["function"].append(self._tree.function[row])
-        for name in ("duration", "state", "trace"):
-            columns[name].append(-1)
+        tree = self._tree
+        starts, depths, functions = self._opening
+        durations, states, traces = self._ending
+        starts.append(time)
+        depths.append(len(self._rows))
+        functions.append(tree.function[row])
+        durations.append(-1)
+        states.append(-1)
+        traces.append(-1)
         self._rows.append(row)
-        self._frames.append(_Frame(self._spans, time, time, self._what(row)))
+        self._frames.append(_Frame(self._spans, time, tree.what[row]))
         self._spans += 1
 
     def _close(self, depth: int, time: int) -> None:
-        while len(self._frames) > depth:
-            frame = self._frames.pop()
-            self._rows.pop()
+        frames, taken = self._frames, self._taken
+        if len(frames) <= depth:
+            return
+        durations, states, traces = self._ending
+        ending = frames[depth:]
+        del frames[depth:], self._rows[depth:]
+        for frame in ending:
             ended = _ended(frame, time)
-            at = frame.number - self._taken
+            at = frame.number - taken
             if at < 0:
-                self.late[frame.number] = ended
-                continue
-            for name in ("duration", "state", "trace"):
-                self._columns[name][at] = getattr(ended, name)
+                self.late[frame.number] = Ended(*ended)
+            else:
+                durations[at], states[at], traces[at] = ended
 
 
-def _ended(frame: _Frame, time: int) -> Ended:
-    """Say how a frame ended, with the state and the trace it had for most of its time."""
+def _ended(frame: _Frame, time: int) -> Tuple[int, int, int]:
+    """Say how long a frame took, and the state and the trace it had for most of its time."""
     if frame.before is None:
-        return Ended(time - frame.start, frame.what >> 40, (frame.what & (1 << 40) - 1) - 1)
+        return time - frame.start, frame.what >> 40, (frame.what & (1 << 40) - 1) - 1
     spent = dict(frame.before)
     spent[frame.what] = spent.get(frame.what, 0) + time - frame.since
     states: Dict[int, int] = {}
@@ -183,7 +195,7 @@ def _ended(frame: _Frame, time: int) -> Ended:
         state, trace = what >> 40, (what & (1 << 40) - 1) - 1
         states[state] = states.get(state, 0) + ns
         traces[trace] = traces.get(trace, 0) + ns
-    return Ended(time - frame.start, _most(states), _most(traces))
+    return time - frame.start, _most(states), _most(traces)
 
 
 def _most(times: Dict[int, int]) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, List
 from urllib.request import Request, urlopen
@@ -14,14 +15,35 @@ from urllib.request import Request, urlopen
 TRACEBIN = [sys.executable, "-m", "tracebin"]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that is running."""
+
+    address: str
+    pid: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that was resident so far, as the kernel keeps it (VmHWM)."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 @contextmanager
 def served() -> Iterator[str]:
     """Give the address of a server that ends with the block, and its runs with it."""
+    with serving() as server:
+        yield server.address
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Give a server that ends with the block, and its runs with it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as data:
         command = [*TRACEBIN, "serve", "--port", "0", "--data", data]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             try:
-                yield _address(process)
+                yield Server(_address(process), process.pid)
             finally:
                 process.terminate()
 

@@ -1,7 +1,7 @@
 """Say how runs lie in the database: storage, and no behaviour.
 
 Rows hold what is searched, sorted and joined.  What is only shown lies beside it
-as JSON; what is long and only read whole as zlib-compressed JSON.  Ids other than a
+as JSON; what is long and only read whole as packed JSON (``packed.py``).  Ids other than a
 run's are positions in the bundle's lists, so the key of a row is (run, position).
 Numbers from a bundle are 64 bits wide.
 
@@ -112,7 +112,7 @@ class Process(Base):
 
 
 class File(Base):
-    """One source file; ``text`` is zlib-compressed UTF-8, None where the bundle has none."""
+    """One source file; ``text`` is packed UTF-8, None where the bundle has none."""
 
     __tablename__ = "files"
 
