@@ -1,6 +1,7 @@
 // The picture as data, since nobody can ask a canvas what is on it.
 
 import { EVENT_KINDS } from "./filter.js";
+import { pausesIn } from "./pauses.js";
 
 const MOST_ROWS = 5000;
 
@@ -59,6 +60,7 @@ export function describePicture(page, { colour }) {
       count: page.pointing.row.count,
     },
     measured: page.measured,
+    pauses: pausesIn(page.processOf(page.thread?.id).paused, page.views.ranges.time, stage.size.width),
     zooms: page.zooms.map(({ name }) => name),
     bands: [...state.bands],
     gray: [...state.gray],

@@ -1,6 +1,7 @@
 // Drawing: at most once a frame, from what is at hand; what is missing is asked for and drawn when it comes.
 
 import { EVENT_KINDS } from "./filter.js";
+import { pausesIn } from "./pauses.js";
 import { bandRows, RIBBON_PX } from "./tracks.js";
 
 // New windows are asked for no more often than this, so that a fast zoom doesn't ask for each that it passes.
@@ -70,6 +71,7 @@ export class Drawing {
       palette,
       paint,
       bands,
+      pausesOf: this.pausesOf(isTime),
       font: this.page.font,
       nameOf: this.page.nameOf,
       ratio: this.page.stage.size.ratio,
@@ -77,6 +79,17 @@ export class Drawing {
       selected: this.page.selection.drawn(),
       pointed: this.page.pointing.row,
       measured: this.page.measured,
+    };
+  }
+
+  /** Give what was paused of a block in view, found once for each process. */
+  pausesOf(isTime) {
+    const known = new Map();
+    return ({ thread }) => {
+      const { id, paused } = this.page.processOf(thread);
+      if (!isTime || paused.length === 0) return [];
+      if (!known.has(id)) known.set(id, pausesIn(paused, this.page.range, this.page.stage.size.width));
+      return known.get(id);
     };
   }
 
@@ -92,6 +105,7 @@ export class Drawing {
         columns: overview?.widest() ?? null,
         block: { thread: thread?.id, source: thread && this.page.sourceOf(thread.id), key: "overview" },
         span: this.page.data.domain,
+        paused: this.page.processOf(thread?.id).paused,
         range: this.page.views.ranges.time,
         chosen: state.range,
       },
@@ -101,7 +115,11 @@ export class Drawing {
     this.page.selection.locateEvent();
     this.page.ribbon.element.hidden = state.hidden.has("ribbon");
     const states = thread && this.page.data.states(thread.id);
-    if (!this.page.ribbon.element.hidden) this.page.ribbon.draw({ ...scene, ratio, store: states }, width);
+    if (!this.page.ribbon.element.hidden)
+      this.page.ribbon.draw(
+        { ...scene, ratio, store: states, paused: this.page.processOf(thread?.id).paused },
+        width,
+      );
     const lit = (kind) =>
       !this.page.looks.matcher.events || this.page.looks.matcher.events(EVENT_KINDS[kind]);
     const events = this.page.data.events(thread?.process ?? 0);

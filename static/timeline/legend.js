@@ -21,16 +21,29 @@ export function sumBy(totals, functions, keyOf) {
 }
 
 /**
- * Make the legend of a way to colour: {title, entries, more}; `filter(text)` makes what a click on an entry does.
+ * Make the legend of a way to colour: {title, entries, more, marks}; `filter(text)` makes what a click on an entry does.
  *
+ * `marks` are entries for what isn't a call; `paused` is {count, total} of the pauses.
  * `shares` are those of the VM's states in view, or null; `threads` are {id, title, calls}.
  */
-export function legendOf(mode, { functions, totals, palette, shares, threads, filter }) {
+export function legendOf(mode, { functions, totals, palette, shares, threads, filter, paused }) {
   const made = LEGENDS[mode]({ functions, totals, palette, shares, threads, filter });
   const rest = made.entries.length - SHOWN;
   const more = rest > 0 ? `and ${format.count(rest)} more` : (made.more ?? null);
-  return { ...made, entries: made.entries.slice(0, SHOWN), more };
+  return { ...made, entries: made.entries.slice(0, SHOWN), more, marks: pauseEntries(paused) };
 }
+
+const pauseEntries = ({ count, total }) =>
+  count > 0
+    ? [
+        {
+          pattern: "paused",
+          text: "paused",
+          note: `${format.count(count)} · ${format.duration(Math.round(total))}`,
+          hint: "the program wanted no samples and calls: nothing is known of what ran then, but for JIT, GC and marks",
+        },
+      ]
+    : [];
 
 const LEGENDS = {
   function: ({ functions, totals, palette, filter }) => ({

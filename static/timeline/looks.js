@@ -6,6 +6,7 @@ import { litFunctions, litRows } from "./dim.js";
 import { FilterFault, makeMatcher, parseFilter } from "./filter.js";
 import { legendOf } from "./legend.js";
 import { showLegend } from "./panel.js";
+import { pausedTime } from "./pauses.js";
 import { viewShares } from "./ribbon.js";
 
 /** The looks of a page's calls. */
@@ -57,10 +58,11 @@ export class Looks {
     const shares = this.page.state.colour === "state" ? this.sharesInView() : null;
     const threads = this.page.threads.map((thread) => ({ ...thread, calls: thread.sources[0].calls }));
     const filter = (text) => () => this.setFilter(text);
-    const { functions, totals, palette } = this.page;
+    const { functions, totals, palette, info, state } = this.page;
+    const paused = pausedTime(info.processes, state.range);
     showLegend(
       this.page.panel.legend,
-      legendOf(this.page.state.colour, { functions, totals, palette, shares, threads, filter }),
+      legendOf(state.colour, { functions, totals, palette, shares, threads, filter, paused }),
     );
   }
 

@@ -3,6 +3,7 @@
 import { element } from "../element.js";
 import { brushX, select } from "../vendor/d3.js";
 import { rowColours } from "./colours.js";
+import { drawPauses, pausesIn } from "./pauses.js";
 import { paintRows } from "./raster.js";
 import { resize } from "./stage.js";
 
@@ -66,8 +67,8 @@ export function minimap(gutter, actions) {
   return {
     element: root,
     height: HEIGHT,
-    /** Draw the run of `span` from a window of calls over a width; `range` is in view, `chosen` selected or null. */
-    draw({ columns, paint, block, palette, span, range, chosen, ratio }, wide) {
+    /** Draw the run of `span` from a window of calls over a width; `range` is in view, `chosen` selected or null, `paused` what to hatch. */
+    draw({ columns, paint, block, palette, span, range, chosen, paused, ratio }, wide) {
       domain = span;
       if (wide !== width) {
         width = wide;
@@ -82,6 +83,10 @@ export function minimap(gutter, actions) {
       if (drawn?.columns !== columns || drawn?.paint !== paint) {
         resize(canvas, width, HEIGHT, ratio);
         if (columns) paintOverview(canvas, columns, paint, block, span, palette, ratio);
+        const pauses = columns ? pausesIn(paused, span, width) : [];
+        const whole = { top: 0, height: canvas.height };
+        const pen = canvas.getContext("2d", { alpha: false });
+        drawPauses(pen, pauses, whole, { range: span, palette }, canvas.width, false);
         drawn = { columns, paint };
       }
       if (!making) {

@@ -167,6 +167,8 @@ export class TimelinePage {
     this.remember();
   }
 
+  processOf = (thread) =>
+    this.info.processes[this.threads.find(({ id }) => id === thread)?.process] ?? { id: -1, paused: [] };
   functionOf = (id) => this.functions[id] ?? UNKNOWN;
   nameOf = (id) => this.functionOf(id).qualname;
 

@@ -86,11 +86,11 @@ export function showNothing(place, text) {
   fill(place, element("p", { class: "soft" }, text));
 }
 
-/** The legend: entries are {colour: pixel, text, note, title, act or null}. */
-export function showLegend(place, { title, entries, more }) {
-  const row = ({ colour, text, note, hint, act }) => {
-    const swatch = element("span", { class: "swatch" });
-    swatch.style.background = cssOf(colour);
+/** The legend: entries are {colour: pixel, or pattern: class, text, note, hint, act or null}, marks too. */
+export function showLegend(place, { title, entries, more, marks }) {
+  const row = ({ colour, pattern, text, note, hint, act }) => {
+    const swatch = element("span", { class: pattern ? `swatch ${pattern}` : "swatch" });
+    if (!pattern) swatch.style.background = cssOf(colour);
     const name = act
       ? element("button", { type: "button", class: "plain", onclick: act, title: hint }, text)
       : element("span", { title: hint }, text);
@@ -107,5 +107,6 @@ export function showLegend(place, { title, entries, more }) {
     element("h2", {}, title),
     element("ul", {}, entries.map(row)),
     more && element("p", { class: "soft" }, more),
+    marks.length > 0 && element("ul", { class: "marks" }, marks.map(row)),
   );
 }

@@ -2,6 +2,7 @@
 
 import { Refusal } from "../api.js";
 import * as format from "../format.js";
+import { pauseAt, pauseWords } from "./pauses.js";
 import { momentText } from "./ticks.js";
 import { rowWords } from "./words.js";
 
@@ -22,7 +23,15 @@ export class Pointing {
     else this.page.drawing.schedule();
     if (row)
       this.say(rowWords(row, this.page.functionOf(row.what), this.page.totals.get(row.what), this.page.span));
-    else this.say(null);
+    else this.say(place && this.pauseWordsAt(place));
+  }
+
+  pauseWordsAt({ x, y }) {
+    const { page } = this;
+    const block = page.views.kind === "time" ? page.stage.blockAt(y) : null;
+    const { paused } = page.processOf(block?.thread);
+    const pause = pauseAt(paused, page.range, page.stage.size.width, x);
+    return pause && pauseWords(pause);
   }
 
   async rest(place) {

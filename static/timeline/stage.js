@@ -5,6 +5,7 @@ import { rowColours } from "./colours.js";
 import { firstAfter, rowAt, rowObject, rowsOf } from "./columns.js";
 import { blockHeight, layoutBlocks, placeAt, ROW, rowTop } from "./geometry.js";
 import { drawBands, drawDepths, drawLabels, drawMarks } from "./overlay.js";
+import { drawPauses } from "./pauses.js";
 import { paintRows } from "./raster.js";
 
 // The canvas may not have more pixels than this at a side; no screen has.
@@ -178,10 +179,20 @@ export function stage(gutter) {
     context.rect(gutter, 0, size.width, size.height);
     context.clip();
     context.translate(gutter, 0);
+    for (const { block, ...place } of placesOfBlocks())
+      drawPauses(context, scene.pausesOf(block), place, scene, size.width);
     drawBands(context, scene, size);
     drawLabels(context, boxesInSight(scene.range, 18), scene, size);
     drawMarks(context, scene, size, placeOf);
     context.restore();
+  }
+
+  /** Where the rows of blocks are that stand in sight: {block, top, height}. */
+  function placesOfBlocks() {
+    return blocks
+      .map((block, i) => ({ block, top: rowTop({ ...block, upward: false }, tops[i], 0) - scrolled }))
+      .map(({ block, top }) => ({ block, top, height: Math.max(1, block.depths) * ROW }))
+      .filter(({ block, top, height }) => !block.folded && top < size.height && top + height > 0);
   }
 
   /** What is drawn, as boxes in pixels: those at least `least` wide. */
@@ -251,6 +262,11 @@ export function stage(gutter) {
         return i < 0 ? null : { ...rowObject(columns, i), key: block.key, block, depth: place.depth };
       }
       return null;
+    },
+    /** The block at a height of the picture, or null. */
+    blockAt(y) {
+      const place = placeAt(y + scrolled, blocks, tops);
+      return place === null ? null : blocks[place.block];
     },
     /** Where merged calls show a call: the row that it is the largest of, or null. */
     rowOfMerged({ thread, depth, call }) {

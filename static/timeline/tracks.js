@@ -6,6 +6,7 @@ import { line, pointer, scaleLinear } from "../vendor/d3.js";
 import { firstAfter, rowAt, rowObject, rowsOf } from "./columns.js";
 import { TRACK_ROWS } from "./events.js";
 import { EVENT_KINDS } from "./filter.js";
+import { drawPauses, pauseAt, pausesIn, pauseWords } from "./pauses.js";
 import { mix, paintLine } from "./raster.js";
 import { bucketAt, memoryPoints, paintStack } from "./ribbon.js";
 import { resize } from "./stage.js";
@@ -41,16 +42,20 @@ export function ribbon(gutter, actions) {
   );
   let layers = [];
   let range = [0, 1];
+  let paused = [];
   canvas.addEventListener("pointermove", (event) => {
-    const time = range[0] + (pointer(event, canvas)[0] / canvas.clientWidth) * (range[1] - range[0]);
-    actions.point(describe(layers, time));
+    const [x] = pointer(event, canvas);
+    const time = range[0] + (x / canvas.clientWidth) * (range[1] - range[0]);
+    const pause = pauseAt(paused, range, canvas.clientWidth, x);
+    actions.point(pause ? pauseWords(pause) : describe(layers, time));
   });
   canvas.addEventListener("pointerleave", () => actions.point(null));
 
   return {
     element: root,
-    draw({ store, range: view, palette, ratio }, width) {
+    draw({ store, range: view, palette, ratio, paused: pauses }, width) {
       range = view;
+      paused = pauses;
       layers = store?.layers(view, width / RIBBON_PX) ?? [];
       if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, RIBBON, ratio);
       const context = canvas.getContext("2d", { alpha: false });
@@ -60,6 +65,15 @@ export function ribbon(gutter, actions) {
       for (const { answer } of layers)
         paintStack(pixels, canvas.width, canvas.height, answer, scale, palette.states, RIBBON_PX * ratio);
       context.putImageData(image, 0, 0);
+      const whole = { top: 0, height: canvas.height };
+      drawPauses(
+        context,
+        pausesIn(paused, view, width),
+        whole,
+        { range: view, palette },
+        canvas.width,
+        false,
+      );
       const top = Math.max(0, ...layers.map((each) => each.mostMemory));
       most.textContent = top > 0 ? format.bytes(top) : "";
       most.title = top > 0 ? "most resident memory of what is at hand; the line reaches the top there" : "";

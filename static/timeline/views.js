@@ -5,6 +5,7 @@ import * as format from "../format.js";
 import { sourceNote } from "./data.js";
 import { clampRange } from "./geometry.js";
 import { cssOf } from "./palette.js";
+import { pausedNote } from "./pauses.js";
 
 const KINDS = { time: "time", lines: "time", table: "time", merged: "merged", sandwich: "sandwich" };
 
@@ -94,7 +95,9 @@ export class Views {
       key: `t${thread.id}`,
       kind: "thread",
       title: thread.title,
-      note: sourceNote(source, thread.interval_ns),
+      note: [sourceNote(source, thread.interval_ns), pausedNote([page.processOf(thread.id)])]
+        .filter(Boolean)
+        .join(", "),
       thread: thread.id,
       source: name,
       depths: source.depths,

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -218,6 +219,25 @@ def test_events_are_those_of_the_bundle(page: Page, seven: str) -> None:
     events = {(each["kind"], each["start"] / MS, each["duration"] / MS) for each in found["events"]}
     assert {("abort", 30, 1), ("minor", 15, 1), ("major", 25, 2), ("mark", 5, 0), ("span", 40, 4)} <= events
     assert {("tracing", 2, 1), ("optimising", 3, 0.5), ("backend", 3.5, 0.5)} <= events
+
+
+def test_a_pause_is_no_idle_time(page: Page, upload: Callable[[Path], str], tmp_path: Path) -> None:
+    bundle = seven_calls()
+    pauses = [r.Pause(40 * MS, 42 * MS), r.Pause(46 * MS, 46 * MS + 10), r.Pause(46 * MS + 20, 46 * MS + 30)]
+    processes = [replace(bundle.processes[0], paused=pauses)]
+    found = opened(page, upload(written(replace(bundle, processes=processes, samples=[]), tmp_path)))
+    assert [(each["start"], each["count"]) for each in found["pauses"]] == [(40 * MS, 1), (46 * MS, 2)]
+    expect(page.locator(".block-head")).to_contain_text("paused 3 times, 2.00 ms")
+    expect(page.locator(".legend .marks")).to_contain_text("3 · 2.00 ms")
+    x = 41 / 50 * found["width"]
+    page.mouse.move(*point_at(page, {"x": x, "width": 0, "y": box_of(found, "Box.baz")["y"]}))
+    expect(page.locator(".status")).to_contain_text(
+        "paused for 2.00 ms: the program wanted no samples and calls"
+    )
+    page.locator(".ribbon canvas").hover(position={"x": x, "y": 20})
+    expect(page.locator(".status")).to_contain_text("paused for 2.00 ms")
+    page.keyboard.press("2")
+    when(page, "d => d.view === 'merged'")
 
 
 # --- gestures ---------------------------------------------------------------------

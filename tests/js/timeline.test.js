@@ -21,6 +21,7 @@ import {
   zoomRange,
 } from "../../static/timeline/geometry.js";
 import { cutMiddle, labelPlace } from "../../static/timeline/labels.js";
+import { pauseAt, pausedNote, pausedTime, pausesIn, pauseWords } from "../../static/timeline/pauses.js";
 import { mix, paintRows } from "../../static/timeline/raster.js";
 import { memoryPoints, paintStack } from "../../static/timeline/ribbon.js";
 import { momentText, rulerOf, tickText } from "../../static/timeline/ticks.js";
@@ -417,4 +418,39 @@ test("the page about the time line names every key", () => {
     return !page.includes(`| ${keys.join(" ")} | ${does} |`);
   });
   assert.deepEqual(missing, []);
+});
+
+test("pauses in view are found, and those too near to tell apart are one", () => {
+  const paused = [
+    [0, 5],
+    [10, 20],
+    [22, 24],
+    [90, 91],
+  ];
+  assert.deepEqual(pausesIn(paused, [6, 60], 540), [
+    { start: 10, end: 20, busy: 10, count: 1 },
+    { start: 22, end: 24, busy: 2, count: 1 },
+  ]);
+  assert.deepEqual(pausesIn(paused, [0, 100], 20), [
+    { start: 0, end: 5, busy: 5, count: 1 },
+    { start: 10, end: 24, busy: 12, count: 2 },
+    { start: 90, end: 91, busy: 1, count: 1 },
+  ]);
+  assert.equal(pauseAt(paused, [0, 100], 1000, 100)?.start, 10);
+  assert.equal(pauseAt(paused, [0, 100], 1000, 99)?.start, 10);
+  assert.equal(pauseAt(paused, [0, 100], 1000, 70), null);
+  assert.deepEqual(pausesIn([], [0, 100], 1000), []);
+});
+
+test("pauses are counted as far as they lie in the selected time", () => {
+  const processes = [{ paused: [[0, 5e6]] }, { paused: [[4e6, 8e6]] }];
+  assert.deepEqual(pausedTime(processes, null), { count: 2, total: 9e6 });
+  assert.deepEqual(pausedTime(processes, [6e6, 7e6]), { count: 1, total: 1e6 });
+  assert.equal(pausedNote(processes), "paused 2 times, 9.00 ms");
+  assert.equal(pausedNote([{ paused: [] }]), null);
+  assert.match(pauseWords({ start: 0, end: 5e6, busy: 5e6, count: 1 }), /^paused for 5.00 ms: .* at 0/);
+  assert.match(
+    pauseWords({ start: 0, end: 5e6, busy: 1e6, count: 3 }),
+    /^3 pauses in 5.00 ms, 1.00 ms together/,
+  );
 });
