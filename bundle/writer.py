@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Union
 
 from tracebin.bundle.codec import encode_line
+from tracebin.bundle.packing import Created, GzipFile, Packed
 from tracebin.bundle.records import FORMAT, SECTIONS, VERSION, Bundle, Run
 
 _KEYS = list(SECTIONS)
@@ -16,7 +17,7 @@ class BundleWriter:
     ``coverage`` is null unless :meth:`open_section` is called for it.
     """
 
-    def __init__(self, out: BinaryIO, run: Run) -> None:
+    def __init__(self, out: Union[BinaryIO, Created], run: Run) -> None:
         self._out = out
         self._at = -1
         self._rows = 0
@@ -33,6 +34,14 @@ class BundleWriter:
         self.open_section(key)
         self._out.write(b",\n" if self._rows else b"\n")
         self._out.write(line)
+        self._rows += 1
+
+    def add_packed(self, key: str, packed: Packed) -> None:
+        """Write elements that are compressed already, with what parts them; ``out`` is a GzipFile."""
+        self.open_section(key)
+        self._out.write(b",\n" if self._rows else b"\n")
+        assert isinstance(self._out, GzipFile)
+        self._out.write_packed(packed)
         self._rows += 1
 
     def open_section(self, key: str) -> None:
@@ -61,7 +70,7 @@ class BundleWriter:
             self._out.write(b"\n]")
 
 
-def write_bundle(out: BinaryIO, bundle: Bundle) -> None:
+def write_bundle(out: Union[BinaryIO, Created], bundle: Bundle) -> None:
     """Write a whole bundle to ``out``; no coverage and coverage of no file are the same."""
     writer = BundleWriter(out, bundle.run)
     for key in _KEYS:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.codec import encode_line
-from tracebin.bundle.compression import checksum, create_compressed
+from tracebin.bundle.packing import FAST, LEVEL, Created, create_compressed
 from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, Scalar
 from tracebin.bundle.writer import BundleWriter
 from tracebin.errors import BundleNotWritten
@@ -56,47 +55,18 @@ def assemble(
         BundleNotWritten: the disk or the folder refused.
     """
     raw = RawRecording(folder)
-    reading = Reading(raw, decoder, calls)
+    reading = Reading(raw, decoder, calls, packs=out.suffix == ".gz")
     while follow is not None and not follow(reading.advance()):
         pass
     assembly = Assembly(raw, reading.finish(progress))
     part = out.with_name(f".part-{os.getpid()}-{out.name}")
     try:
         with create_compressed(part) as stream:
-            written = Checked(stream)
-            assembly.write(written)  # type: ignore[arg-type]
-        _verify(part, written, out)
+            assembly.write(stream)
         os.replace(part, out)
     except OSError as fault:
         _remove(part)
         raise BundleNotWritten(f"the bundle {out} can't be written: {fault.strerror or fault}") from None
-
-
-class Checked:
-    """What is written to ``stream``, counted and summed up."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._write = stream.write
-        self.checksum = (0, 0)
-
-    def write(self, data: bytes) -> int:
-        """Write."""
-        size, crc = self.checksum
-        self.checksum = size + len(data), zlib.crc32(data, crc)
-        return self._write(data)
-
-
-def _verify(part: Path, written: Checked, out: Path) -> None:
-    """Read what was written: the raw recording is removed on its account.
-
-    Raises:
-        BundleNotWritten: it is not what was meant.
-    """
-    with part.open("rb") as stream:
-        os.fsync(stream.fileno())
-    if checksum(part) != written.checksum:
-        _remove(part)
-        raise BundleNotWritten(f"the bundle {out} doesn't read back as it was written")
 
 
 def _remove(path: Path) -> None:
@@ -118,7 +88,7 @@ class Assembly:
         # The processors' counters run alike, so the marks of all processes make one clock.
         marks = [mark for process in known.processes for mark in process.log.sync]
         # A program that was killed may have been silent for long: its samples went on.
-        last_tick = max([main.log.last_tick, *(stamp.tick for stamp in main.stamps[-1:])])
+        last_tick = max([main.log.last_tick, *(stamp.tick for stamp in main.samples.stamps[-1:])])
         clock = Clock(marks, origin_ns, (last_tick, self._ended_ns()))
         shared = Shared(origin_ns, clock, Threads(origin_ns), StackTree(), self._launch.calls)
         self._threads, self._tree = shared.threads, shared.tree
@@ -138,26 +108,34 @@ class Assembly:
 
     # --- writing --------------------------------------------------------------
 
-    def write(self, out: BinaryIO) -> None:
+    def write(self, out: Created) -> None:
         """Write the bundle to ``out``."""
         writer = BundleWriter(out, self._run())
         for process in self._processes:
             writer.add("processes", self._process(process))
         for thread in self._threads.records():
             writer.add("threads", thread)
-        functions = self._known.table.records()
-        for file in self._known.files.records():
-            writer.add("files", file)
-        for function in functions:
-            writer.add("functions", function)
+        self._write_functions(writer)
         for line in self._traces():
             text = encode_line(line.trace)
             writer.add_line("traces", text[: text.rindex(b"{}")] + line.stages.encode("ascii") + b"}")
         for key, found in self._rows():
             add = writer.add_line if key == "calls" else writer.add
+            out.level = FAST if key == "calls" else LEVEL
             for record in found:
                 add(key, record)
         writer.close()
+
+    def _write_functions(self, writer: BundleWriter) -> None:
+        # Making them numbers the last files.
+        functions = list(self._known.table.lines())
+        packed = self._known.files.packed()
+        if packed is not None:
+            writer.add_packed("files", packed)
+        for file in self._known.files.records():
+            writer.add("files", file)
+        for function in functions:
+            writer.add_line("functions", function)
 
     def _traces(self) -> Iterator[TraceLine]:
         for process in self._processes:

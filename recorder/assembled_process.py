@@ -14,7 +14,7 @@ from tracebin.recorder.process_records import ProcessRecords, SampleRecords
 from tracebin.recorder.raw import Wait
 from tracebin.recorder.reading import Known
 from tracebin.recorder.samples import CodeName
-from tracebin.recorder.stacks import Stacks, StackTree
+from tracebin.recorder.stacks import RawStacks, Stacks, StackTree
 from tracebin.recorder.threads import Threads
 
 
@@ -93,7 +93,7 @@ class AssembledProcess:
         self.known = known
         self.number = number
         self.parent = parent
-        self.names = known.samples.names
+        self.names = known.samples.file.names
         self._wait = wait
         self._shared = shared
         self._ended_ns = ended_ns
@@ -111,7 +111,10 @@ class AssembledProcess:
             origin.records if origin else None,
             _since_ns(known) - shared.origin_ns,
         )
-        self.stacks = Stacks(self._function_of, self.records.finder(), self._is_hidden, shared.tree)
+        raw, first = known.samples.stacks, first_trace
+        if about.get("forked"):
+            raw, first = RawStacks(self.records.finder()), 0
+        self.stacks = Stacks(self._function_of, raw, self._is_hidden, shared.tree, first)
         self.samples = self._placed_samples()
         self.calls = self._called()
 
@@ -125,13 +128,14 @@ class AssembledProcess:
         shared.threads.learn(self.number, known.notes.main_thread(), known.notes.other_threads_noted())
         samples = SampleRecords(
             self.number,
-            known.samples,
-            known.stamps,
+            known.samples.file,
+            known.samples.matching.found,
             known.notes,
             shared.clock,
             self.stacks,
             shared.threads,
             self._paused(),
+            known.samples.rows,
         )
         samples.place(*self._sampled(), shared.origin_ns)
         for ident in known.notes.marks.idents():
@@ -220,4 +224,4 @@ class AssembledProcess:
         if not self._shared.clock.is_known and known.log.last_tick:
             yield Problem("no-clock", "The log holds no sync marks: times in it are not known.", 1, where)
         yield from self.calls.problems(where)
-        yield from sample_problems(known.samples, known.notes, self.samples, self.stacks, where)
+        yield from sample_problems(known.samples.file, known.notes, self.samples, self.stacks, where)

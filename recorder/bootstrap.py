@@ -116,4 +116,7 @@ def _main(task: str, *words: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(*sys.argv[1:]))
+    status = _main(*sys.argv[1:])
+    sys.stdout.flush()
+    # Python's own way out gives back memory object by object: a tenth of a second on a long log.
+    os._exit(status)

@@ -46,6 +46,14 @@ class Clock:
         time = self._times[index] + (tick - self._ticks[index]) * self._rates[index]
         return max(int(time) - self._origin_ns, 0)
 
+    def tick(self, time_ns: int) -> int:
+        """Give the tick at a time of the run; the last there can be where none is known."""
+        time = time_ns + self._origin_ns
+        index = min(max(bisect.bisect_right(self._times, time) - 1, 0), len(self._rates) - 1)
+        if not self._rates or self._rates[index] <= 0:
+            return sys.maxsize
+        return self._ticks[index] + int((time - self._times[index]) / self._rates[index])
+
     def all_ns(self, ticks: Sequence[int]) -> List[int]:
         """Give ``ns`` of many ticks that lie near each other."""
         found = [0] * len(ticks)  # PyPy stores several times as fast as it appends

@@ -50,6 +50,9 @@ class Decoder(Protocol):
     def prepare(self, handle: Handle) -> None:
         """Begin to decode: the rows will be asked for."""
 
+    def is_ready(self, handle: Handle) -> bool:
+        """Say whether the rows are there without waiting."""
+
     def rows(self, handle: Handle) -> Optional[List[Bytecode]]:
         """Give the bytecode; None if the interpreter is gone."""
 
@@ -76,6 +79,10 @@ class LocalDecoder:
     def prepare(self, handle: Handle) -> None:
         """Decode now, while the program may still run, rather than after its end."""
         self.rows(handle)
+
+    def is_ready(self, handle: Handle) -> bool:
+        """Say whether they have been decoded."""
+        return handle in self._rows
 
     def rows(self, handle: Handle) -> Optional[List[Bytecode]]:
         """Decode, once."""
@@ -153,6 +160,10 @@ class RemoteDecoder:
         """Ask for the rows, without waiting."""
         if handle not in self._rows:
             self._rows[handle] = self._ask({"rows": handle})
+
+    def is_ready(self, handle: Handle) -> bool:
+        """Say whether the answer has come."""
+        return handle in self._rows and self._rows[handle].done()
 
     def rows(self, handle: Handle) -> Optional[List[Bytecode]]:
         """Wait for the rows."""

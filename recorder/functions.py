@@ -7,8 +7,9 @@ its source file, or was handed over by the agent (code that never was in a file)
 from __future__ import annotations
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from tracebin.bundle.codec import encode_line
 from tracebin.bundle.records import Bytecode, Function
 from tracebin.recorder.decoding import Decoder, Handle
 from tracebin.recorder.resops import Place
@@ -18,6 +19,8 @@ from tracebin.recorder.sources import Files
 START_UP_FILE = "<builtin>/app_main.py"
 
 Key = Tuple[str, str, int]
+# Lines of functions that are made in one go, some 5 ms: the program's end is not to wait for long.
+_AT_ONCE = 32
 
 
 class KnownCode(NamedTuple):
@@ -31,16 +34,65 @@ class KnownCode(NamedTuple):
     handle: Handle = None
 
 
+class Named(NamedTuple):
+    """A function as something has named it, with its code object if that was known by then."""
+
+    name: str
+    file: str
+    line: int
+    code: Optional[KnownCode]
+
+
 class FunctionTable:
     """The functions of a bundle, numbered as any of its processes meets them."""
 
     def __init__(self) -> None:
         self.ids: Dict[Tuple[Key, int, str], int] = {}
-        self.rows: List[Tuple[Functions, str, str, int, Optional[KnownCode]]] = []
+        self.rows: List[Tuple[Functions, Named]] = []
+        self._lines: Dict[int, bytes] = {}
+        self._looked = 0
+        self._unknown: List[int] = []
+        self._decoding: List[int] = []
+        # How often code objects have come in.
+        self.learned = 0
+        self._learned = 0
+
+    def advance(self) -> bool:
+        """Make the lines of some functions that will not change any more; say whether there was work."""
+        looked = range(self._looked, min(self._looked + _AT_ONCE, len(self.rows)))
+        self._looked = looked.stop
+        for number in looked:
+            functions, named = self.rows[number]
+            functions.look_at_source(named)
+        self._unknown += looked
+        if looked or self.learned > self._learned:
+            self._learned = self.learned
+            known, self._unknown = _parted(self._unknown, self._is_known)
+            self._decoding += known
+        ready, self._decoding = _parted(self._decoding, self._is_ready)
+        for number in ready:
+            functions, named = self.rows[number]
+            self._lines[number] = encode_line(functions.record(number, named))
+        return len(looked) > 0
+
+    def _is_known(self, number: int) -> bool:
+        functions, named = self.rows[number]
+        return functions.prepare(named) is not None
+
+    def _is_ready(self, number: int) -> bool:
+        functions, named = self.rows[number]
+        return functions.is_ready(named)
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the functions as lines of the bundle."""
+        for functions, named in self.rows:
+            functions.prepare(named)
+        for number, (functions, named) in enumerate(self.rows):
+            yield self._lines.get(number) or encode_line(functions.record(number, named))
 
     def records(self) -> List[Function]:
         """Give the functions as the bundle holds them."""
-        return [row[0].record(number, *row[1:]) for number, row in enumerate(self.rows)]
+        return [functions.record(number, named) for number, (functions, named) in enumerate(self.rows)]
 
 
 class Functions:
@@ -92,6 +144,7 @@ class Functions:
             self.learn_name(code.file)
             self._files.read(code.file)
             self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
+            self.table.learned += 1
 
     def learn_name(self, file: str) -> None:
         """Take in a file's name as it is: the log has it without commas."""
@@ -133,6 +186,7 @@ class Functions:
         if self._decoder is None or file.startswith("<") or file in self._read:
             return
         self._read.add(file)
+        self.table.learned += 1
         self._files.read(file)
         for name, line, qualname, handle in self._decoder.codes_of(self._files.full(file), self._optimize):
             known = KnownCode(name, file, line, qualname, b"", handle)
@@ -154,25 +208,22 @@ class Functions:
 
     def is_in(self, function: int, folder: str) -> bool:
         """Say whether a function's code is in a file below ``folder``."""
-        return bool(folder) and _as_logged(self.table.rows[function][2]).startswith(_as_logged(folder + "/"))
+        return bool(folder) and _as_logged(self.table.rows[function][1].file).startswith(
+            _as_logged(folder + "/")
+        )
 
     def is_in_start_up(self, function: int) -> bool:
         """Say whether a function is PyPy's own start-up code, below every program's stack."""
-        return self.table.rows[function][2] == START_UP_FILE
+        return self.table.rows[function][1].file == START_UP_FILE
 
     def _id(self, key: Key, number: int, code: Optional[KnownCode], file: str) -> int:
         known = self.table.ids.get((key, number, self._interpreter))
         if known is None:
             known = self.table.ids[key, number, self._interpreter] = len(self.table.rows)
-            self.table.rows.append((self, key[0], code.file if code else file, key[2], code))
-            if code is not None and self._decoder is not None:
-                self._prepare(self._decoder, code)
+            named = Named(key[0], code.file if code else file, key[2], code)
+            self.table.rows.append((self, named))
+            self.prepare(named)
         return known
-
-    def _prepare(self, decoder: Decoder, code: KnownCode) -> None:
-        handle = self._handle(code)
-        if handle is not None:
-            decoder.prepare(handle)
 
     def _opcodes_of(self, code: KnownCode) -> Dict[int, str]:
         found = self._opcodes.get(id(code))
@@ -180,6 +231,33 @@ class Functions:
             found = {row.offset: row.name for row in self._bytecode(code) or []}
             self._opcodes[id(code)] = found
         return found
+
+    def is_ready(self, named: Named) -> bool:
+        """Say whether a function's record is what it will be."""
+        known = self._code_of(named)
+        if known is None or not known.qualname or self._decoder is None:
+            return False
+        return self._decoder.is_ready(self._handle(known)) and self._bytecode(known) is not None
+
+    def look_at_source(self, named: Named) -> None:
+        """Do ahead what takes a function's source."""
+        # As the log has it, a file's name may lack its commas.
+        if self._files.read(named.file):
+            self._files.number(named.file)
+            if named.code is None or not named.code.qualname:
+                self._files.qualname(named.file, named.name, named.line)
+
+    def prepare(self, named: Named) -> Handle:
+        """Have a function's code object decoded, if there is one."""
+        known = self._code_of(named)
+        handle = None if known is None else self._handle(known)
+        if handle is not None and self._decoder is not None:
+            self._decoder.prepare(handle)
+        return handle
+
+    def _code_of(self, named: Named) -> Optional[KnownCode]:
+        # While the program still runs, the log may name a function before its code object is here.
+        return named.code or next(iter(self._known.get(_key(*named[:3]), [])), None)
 
     def _bytecode(self, known: KnownCode) -> Optional[List[Bytecode]]:
         """Decode a code object; None if another interpreter wrote it."""
@@ -193,20 +271,26 @@ class Functions:
             self._handles[id(known)] = self._decoder.take(known.marshalled)
         return self._handles[id(known)]
 
-    def record(self, number: int, name: str, file: str, line: int, code: Optional[KnownCode]) -> Function:
+    def record(self, number: int, named: Named) -> Function:
         """Give function ``number`` as the bundle holds it."""
-        # While the program still runs, the log may name a function before its code object is here.
-        code = code or next(iter(self._known.get(_key(name, file, line), [])), None)
+        code = self._code_of(named)
+        file = code.file if code else named.file
         bytecode = self._bytecode(code) if code else None
         self.undecoded += code is not None and bytecode is None
         if bytecode is None and number in self._traced:
             # The log names the opcodes it traced: better than none.
             bytecode = [row for _, row in sorted(self._traced[number].items())]
         # The agent has the name as it is, the log the one without commas.
-        file_number = self._files.number(code.file if code else file)
+        file_number = self._files.number(file)
         qualname = (code.qualname if code else None) or self._qualnames.get(number)
-        qualname = qualname or self._files.qualname(file_number, name, line)
-        return Function(file_number, name, qualname, line, bytecode)
+        qualname = qualname or self._files.qualname(file, named.name, named.line)
+        return Function(file_number, named.name, qualname, named.line, bytecode)
+
+
+def _parted(numbers: List[int], condition: Callable[[int], bool]) -> Tuple[List[int], List[int]]:
+    """Give those of which ``condition`` is true, and the others."""
+    fits = [(number, condition(number)) for number in numbers]
+    return [number for number, does in fits if does], [number for number, does in fits if not does]
 
 
 def _key(name: str, file: str, line: int) -> Key:

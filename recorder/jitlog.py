@@ -65,8 +65,13 @@ _NOT_INLINED = "recursive function (not inlined): "
 
 @dataclass
 class _Tracing:
-    """What gathers while one jit-tracing section is open."""
+    """What gathers while one jit-tracing section is open.
 
+    ``begun`` is the tick at which it was opened, ``before`` how many traces there were.
+    """
+
+    begun: int
+    before: int
     traces: List[TraceDraft] = field(default_factory=list)
     stages: List[Tuple[str, str]] = field(default_factory=list)
     inlining: List[str] = field(default_factory=list)
@@ -108,6 +113,12 @@ class JitLog:
     def last_tick(self) -> int:
         """The last time the log tells."""
         return self._sections.last_tick
+
+    @property
+    def settled(self) -> Tuple[int, int]:
+        """Give how many traces have their times, and up to which tick there are no others."""
+        outer = self._tracings[0] if self._tracings else None
+        return (len(self.traces), self.last_tick) if outer is None else (outer.before, outer.begun)
 
     @property
     def backend(self) -> str:
@@ -175,7 +186,7 @@ class JitLog:
 
     def _opened(self, section: Section) -> None:
         if section.name == "jit-tracing":
-            self._tracings.append(_Tracing())
+            self._tracings.append(_Tracing(section.start, len(self.traces)))
 
     def _closed(self, section: Section) -> None:
         handler = self._handlers.get(section.name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from itertools import zip_longest
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from tracebin.bundle.records import (
     CHUNK_ROWS,
@@ -24,7 +25,7 @@ from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.pauses import ActiveTime, Pauses
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
-from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, stamps_of, ticks_of
+from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
 from tracebin.recorder.stacks import Stacks, TraceFinder
 from tracebin.recorder.threads import Threads
 
@@ -159,7 +160,7 @@ class ProcessRecords:
         )
 
     def finder(self) -> TraceFinder:
-        """Give the index of machine code, also of what was compiled before the fork."""
+        """Give the index of machine code by ticks, also of what was compiled before the fork."""
         finder = TraceFinder()
         self._find_in(finder, None)
         return finder
@@ -169,10 +170,9 @@ class ProcessRecords:
             forked_ns = self._forked_ns if until_ns is None else min(until_ns, self._forked_ns)
             self._parent._find_in(finder, forked_ns)
         for number, draft in enumerate(self._log.traces, self._first_trace):
-            since_ns = self._clock.ns(draft.stop)
-            if draft.block is not None and (until_ns is None or since_ns <= until_ns):
-                block = draft.block
-                finder.add(block.address, len(block.code), since_ns, number)
+            block = draft.block
+            if block is not None and (until_ns is None or self._clock.ns(draft.stop) <= until_ns):
+                finder.add(block.address, len(block.code), draft.stop, number)
         for block in self._log.helpers:
             finder.add(block.address, len(block.code), 0, -1)
 
@@ -205,19 +205,21 @@ def _machine_code(block: Optional[CodeBlock], backend: str) -> Optional[MachineC
 class SampleRecords:
     """The samples of one process, by the numbers of their threads.
 
-    What stamps say of time, place and thread is better than what the sampler says.
+    What ``stamps``, one for each sample or None, say of time, place and thread is better than what
+    the sampler says.  ``rows`` are those of the raw stacks, for the first samples, if they are known.
     """
 
     def __init__(
         self,
         process: int,
         found: SampleFile,
-        stamps: List[Stamp],
+        stamps: List[Optional[Stamp]],
         notes: Notes,
         clock: Clock,
         stacks: Stacks,
         threads: Threads,
         pauses: Iterable[Pause] = (),
+        rows: Sequence[Optional[int]] = (),
     ) -> None:
         self._process = process
         self._found = found
@@ -229,19 +231,22 @@ class SampleRecords:
         self._by_thread: Dict[int, List[Tuple[int, int, int]]] = {}
         self.empty = 0
         self.is_of_all_threads = "threads" in notes.sampling
-        self._stamps = stamps_of(found.samples, stamps) if clock.is_known else [None] * len(found.samples)
+        self._rows = rows
+        self._stamps = stamps if clock.is_known else [None] * len(found.samples)
         self.is_stamped = any(self._stamps) or not found.samples
 
     def place(self, start_ns: int, stop_ns: int, origin_ns: int) -> None:
         """Give every sample its time, its thread and its row of the stacks."""
         rest = []
-        for sample, stamp in zip(self._found.samples, self._stamps):
+        for sample, stamp, raw in zip_longest(self._found.samples, self._stamps, self._rows):
             if stamp is None:
                 rest.append(sample)
             else:
                 time_ns = self._clock.ns(stamp.tick)
                 start_ns = max(start_ns, time_ns + origin_ns)
-                self._place(sample._replace(thread=stamp.thread), time_ns, stamp.pc)
+                if raw is None:
+                    raw = self._stacks.raw.add(sample.stack, stamp.tick, stamp.pc)
+                self._place(raw, stamp.thread, time_ns, sample.memory_bytes)
         self._spread(rest, start_ns - origin_ns, stop_ns - origin_ns, origin_ns)
 
     def _spread(self, rest: List[Sample], start_ns: int, stop_ns: int, origin_ns: int) -> None:
@@ -251,15 +256,17 @@ class SampleRecords:
             lasted_ns = ticks_of(rest) * float(self._notes.sampling["interval_s"]) * 1e9
             active = ActiveTime(start_ns, min(stop_ns, active.at(int(lasted_ns))), self._pauses)
         for sample, time in zip(rest, spread(rest, active, origin_ns)):
-            self._place(sample, max(time, 0), None)
+            time_ns = max(time, 0)
+            raw = self._stacks.raw.add(sample.stack, self._clock.tick(time_ns))
+            self._place(raw, sample.thread, time_ns, sample.memory_bytes)
 
-    def _place(self, sample: Sample, time_ns: int, pc: Optional[int]) -> None:
-        row = self._stacks.add(sample.stack, time_ns, pc)
+    def _place(self, raw: int, ident: int, time_ns: int, memory_bytes: int) -> None:
+        row = self._stacks.placed(raw)
         if row < 0:
             self.empty += 1
         else:
-            thread = self._threads.number(self._process, sample.thread, time_ns)
-            self._by_thread.setdefault(thread, []).append((time_ns, row, sample.memory_bytes))
+            thread = self._threads.number(self._process, ident, time_ns)
+            self._by_thread.setdefault(thread, []).append((time_ns, row, memory_bytes))
 
     def threads(self) -> int:
         """Count the threads that were sampled."""

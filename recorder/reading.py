@@ -15,12 +15,12 @@ from typing import Any, BinaryIO, Callable, Dict, List, Optional, Tuple
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder.calls import Called, CallReading
 from tracebin.recorder.decoding import Decoder
-from tracebin.recorder.disk import hole_of, read_around
+from tracebin.recorder.disk import hole_of
 from tracebin.recorder.functions import Functions, FunctionTable
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
 from tracebin.recorder.remote_calls import CallServer, CallsReader, RemoteCalls
-from tracebin.recorder.samples import SampleFile, Stamp, read_samples, read_stamps
+from tracebin.recorder.sampled import Sampled
 from tracebin.recorder.sections import BLOCK_BYTES, LineSplitter
 from tracebin.recorder.sources import Files
 
@@ -34,8 +34,7 @@ class Known:
     notes: Notes
     log: JitLog
     functions: Functions
-    samples: SampleFile
-    stamps: List[Stamp]
+    samples: Sampled
     dropped: Dict[str, int]
     called: Called
     written_ns: int
@@ -69,10 +68,16 @@ class AllKnown:
 
 
 class Reading:
-    """The reading of one recording: ``advance`` as often as wanted, then ``finish``."""
+    """The reading of one recording: ``advance`` as often as wanted, then ``finish``.
 
-    def __init__(self, raw: RawRecording, decoder: Decoder, calls: Optional[CallServer] = None) -> None:
+    With ``packs`` files are compressed meanwhile, for a bundle that is to be a gzip file.
+    """
+
+    def __init__(
+        self, raw: RawRecording, decoder: Decoder, calls: Optional[CallServer] = None, *, packs: bool = False
+    ) -> None:
         self._raw = raw
+        self._packs = packs
         self._decoder = decoder
         self._calls = calls
         self._processes: Dict[str, _ProcessReading] = {}
@@ -80,10 +85,22 @@ class Reading:
         self._waiting: Dict[str, NotesReader] = {}
 
     def advance(self) -> bool:
-        """Read a block of each process's news, and say whether there were any."""
+        """Read a block of each process's news, and say whether there is more to do at once.
+
+        Where there is little news, do what would else be done after the end.
+        """
+        return self._read_on() or self._do_ahead()
+
+    def _read_on(self) -> bool:
         self._look_for_more()
         news = [process.advance() for process in self._processes.values()]
         return any(news)
+
+    def _do_ahead(self) -> bool:
+        news = [process.advance_samples() for process in self._processes.values()]
+        if self._shared is None or any(news):
+            return any(news)
+        return self._shared.table.advance() or (self._packs and self._shared.files.advance())
 
     def _look_for_more(self) -> None:
         """Begin with processes whose agent has said what they are, the program's own first."""
@@ -106,9 +123,11 @@ class Reading:
         Raises:
             RecordingUnreadable: the program left no recording.
         """
-        while self.advance():
-            done, total = zip(*(process.position() for process in self._processes.values()))
-            progress(sum(done), sum(total))
+        has_more = True
+        while has_more:
+            has_more = self._read_on()
+            positions = [process.position() for process in self._processes.values()]
+            progress(sum(done for done, _ in positions), sum(total for _, total in positions))
         if self._shared is None:
             self._raw.launch()  # raises where the folder never held a recording
             raise RecordingUnreadable(
@@ -195,6 +214,12 @@ class _ProcessReading:
         self._splitter = LineSplitter()
         self._dropped: Dict[str, int] = {}
         self._calls = self._calls_reader(shared.calls)
+        self._samples = Sampled(
+            raw.path(self._stem, "prof"),
+            raw.path(self._stem, "stamps"),
+            self._log,
+            is_forked=bool(notes.notes.about.get("forked")),
+        )
 
     def _calls_reader(self, server: Optional[CallServer]) -> CallsReader:
         path, notes = self._raw.path(self._stem, "calls"), self._notes.notes.calls
@@ -203,8 +228,15 @@ class _ProcessReading:
         return RemoteCalls(path, notes, self._learn, server)
 
     def advance(self) -> bool:
-        """Read the next block of the log and of the calls, if there are any."""
+        """Read the next block of the log and of the calls, and say whether there is more at once."""
         return self._advance_log() | self._calls.advance()
+
+    def advance_samples(self) -> bool:
+        """Read the next block of the samples, and have the code decoded that they name."""
+        has_more = self._samples.advance()
+        for name in self._samples.new_names():
+            self._functions.named(name.name, name.file, name.line)
+        return has_more
 
     def _learn(self) -> None:
         self._functions.learn(self._notes.update())
@@ -217,22 +249,25 @@ class _ProcessReading:
         if not piece:
             return False
         self._learn()
-        self._feed(piece)
-        return True
+        return self._feed(piece)
 
-    def _feed(self, piece: bytes) -> None:
-        """Read a block of the log, if none of it was dropped before or while it was read."""
+    def _feed(self, piece: bytes) -> bool:
+        """Read a block of the log, if none of it was dropped before or while it was read.
+
+        Say whether there is more: what fills no block can wait.
+        """
         assert self._stream is not None
         at = self._stream.tell() - len(piece)
         hole = hole_of(self._path)
         if hole is None or at >= hole.stop or at + len(piece) <= hole.start:
             self._log.feed(self._splitter.push(piece))
-            return
+            return len(piece) == BLOCK_BYTES
         self._log.feed(self._splitter.push(piece[: max(hole.start - at, 0)]))
         self._log.skip()
         self._splitter = LineSplitter()
         self._stream.seek(hole.stop)
         self._dropped["log"] = self._dropped.get("log", 0) + hole.stop - max(hole.start, at)
+        return True
 
     def position(self) -> Tuple[int, int]:
         """Give bytes of the log read, and there."""
@@ -248,15 +283,9 @@ class _ProcessReading:
         self._log.end()
         if self._stream is not None:
             self._stream.close()
-        samples = self._samples()
-        stamps = read_stamps(self._raw.data(self._stem, "stamps"))
+        self._samples.finish()
+        if self._samples.dropped:
+            self._dropped["prof"] = self._samples.dropped
         notes = self._notes.notes
         written_ns = self._path.stat().st_mtime_ns if self._path.exists() else 0
-        return Known(notes, self._log, self._functions, samples, stamps, self._dropped, called, written_ns)
-
-    def _samples(self) -> SampleFile:
-        path = self._raw.path(self._stem, "prof")
-        hole = hole_of(path)
-        if hole is not None:
-            self._dropped["prof"] = hole.stop - hole.start
-        return read_samples(*read_around(path), hole.stop if hole is not None else 0)
+        return Known(notes, self._log, self._functions, self._samples, self._dropped, called, written_ns)

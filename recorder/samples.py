@@ -19,6 +19,10 @@ TIMED_VERSION = 7
 
 # A marker and a count: as memory, 257 KiB, which no PyPy gets along with.
 _NEXT_STACK = struct.pack("<Bq", STACK, 1)
+# Five words that say nothing to us.
+_START = 40
+# More than the words after a sample that tell whether its last one is left out.
+_AHEAD_BYTES = 64
 # So many samples one behind the other are no accident.
 _IN_A_ROW = 8
 _CODE_MARKER = bytes([CODE])
@@ -68,32 +72,77 @@ def read_samples(data: bytes, behind: Optional[bytes] = None, start: int = 0) ->
     ``behind`` is what comes after a piece of the file that is gone, at ``start`` of it: what can
     be told to be a row of samples is taken.
     """
-    found = SampleFile()
-    if len(data) < 40:
-        found.cut = "it ends before its header" if data else "it is empty"
-        return found
-    reader = _Reader(data, found)
-    _read_on(reader)
-    if behind is not None:
-        found.cut = None
-        _read_on(_Reader(behind, found, reader.first_sample_in(behind), reader.has_memory, start))
-    return found
+    reader = SampleReader()
+    reader.end(data, behind, start)
+    return reader.found
+
+
+class SampleReader:
+    """Read a file of samples as it grows: ``feed`` what is new, then ``end`` with the rest.
+
+    ``at`` is how much of the file has been read into ``found``.
+    """
+
+    def __init__(self) -> None:
+        self.found = SampleFile()
+        self.at = 0
+        self._rest = b""
+        self._has_memory = False
+        self._is_broken = False
+
+    def feed(self, data: bytes) -> None:
+        """Read the next bytes as far as nothing behind them can change what they say."""
+        data = self._rest + data
+        if not self._is_broken and self.at + len(data) > _START:
+            reader = self._reader(data)
+            try:
+                reader.read_what_is_sure()
+            except (_Broken, ValueError):
+                self._is_broken = True  # reading it again at the end says why
+            self._take(reader)
+        else:
+            self._rest = data
+
+    def end(self, data: bytes, behind: Optional[bytes] = None, start: int = 0) -> None:
+        """Read the rest of the file, and what is behind a gap in it."""
+        found, data = self.found, self._rest + data
+        if self.at + len(data) < _START:
+            found.cut = "it ends before its header" if data else "it is empty"
+            return
+        reader = self._reader(data)
+        _read_on(reader)
+        self._take(reader)
+        if behind is not None:
+            found.cut = None
+            _read_on(_Reader(behind, found, reader.first_sample_in(behind), reader.has_memory, start))
+
+    def _reader(self, data: bytes) -> _Reader:
+        return _Reader(data, self.found, 0 if self.at else _START, self._has_memory, self.at)
+
+    def _take(self, reader: _Reader) -> None:
+        self.at, self._rest = reader.start + reader.at, reader.data[reader.at :]
+        self._has_memory = reader.has_memory
 
 
 def _read_on(reader: _Reader) -> None:
     try:
         reader.read()
-    except (struct.error, _Broken, ValueError) as fault:
-        reader.found.cut = f"byte {reader.at} of {len(reader.data)}: {fault}"
+    except (struct.error, _Cut, _Broken, ValueError) as fault:
+        why = "cut off" if isinstance(fault, struct.error) else fault
+        reader.found.cut = f"byte {reader.start + reader.at} of {reader.start + len(reader.data)}: {why}"
 
 
 class _Broken(Exception):
     """A word that can't be."""
 
 
+class _Cut(Exception):
+    """The file has no more bytes."""
+
+
 class _Reader:
     def __init__(
-        self, data: bytes, found: SampleFile, at: int = 40, has_memory: bool = False, start: int = 0
+        self, data: bytes, found: SampleFile, at: int = _START, has_memory: bool = False, start: int = 0
     ) -> None:
         self.data = data
         self.start = start
@@ -105,13 +154,31 @@ class _Reader:
         size = len(self.data)
         while self.at < size and not self.found.is_ended and most != 0:
             most = None if most is None else most - 1
-            marker = self.data[self.at]
-            if marker == STACK:
-                self._stack(self.at + 1)
-            elif marker in (CODE, NATIVE):
-                self._code(self.at + 1)
-            else:
-                self._rest(marker, self.at + 1)
+            self._next()
+
+    def read_what_is_sure(self) -> None:
+        """Read what has enough bytes behind it."""
+        size, found = len(self.data), self.found
+        while self.at + _AHEAD_BYTES < size and not found.is_ended:
+            at, samples = self.at, len(found.samples)
+            try:
+                self._next()
+            except (struct.error, _Cut):
+                return
+            if self.at + _AHEAD_BYTES > size:
+                self.at = at
+                found.is_ended = False
+                del found.samples[samples:]
+                return
+
+    def _next(self) -> None:
+        marker = self.data[self.at]
+        if marker == STACK:
+            self._stack(self.at + 1)
+        elif marker in (CODE, NATIVE):
+            self._code(self.at + 1)
+        else:
+            self._rest(marker, self.at + 1)
 
     def first_sample_in(self, data: bytes) -> int:
         """Find where a row of samples of this file begins in another piece of it."""
@@ -120,7 +187,7 @@ class _Reader:
             trial = _Reader(data, SampleFile(self.found.version), at, self.has_memory)
             try:
                 trial.read(_IN_A_ROW)
-            except (struct.error, _Broken, ValueError):
+            except (struct.error, _Cut, _Broken, ValueError):
                 at = data.find(_NEXT_STACK, at + 1)
             else:
                 return at
@@ -140,8 +207,10 @@ class _Reader:
             raise _Broken(f"unknown marker {marker}")
 
     def _need(self, at: int, size: int) -> None:
-        if size < 0 or at + size > len(self.data):
-            raise _Broken("cut off")
+        if size < 0:
+            raise _Broken(f"a text of {size} bytes")
+        if at + size > len(self.data):
+            raise _Cut("cut off")
 
     def _skip_text(self, at: int) -> int:
         (size,) = _WORD.unpack_from(self.data, at)
@@ -213,33 +282,47 @@ class Stamp(NamedTuple):
 
 
 _STAMP = struct.Struct("<4Q")
+STAMP_BYTES = _STAMP.size
 
 
 def read_stamps(data: bytes) -> List[Stamp]:
     """Read the file of stamps; a row that is cut, or was never written, is left out."""
-    rows = _STAMP.iter_unpack(data[: len(data) // _STAMP.size * _STAMP.size])
+    rows = _STAMP.iter_unpack(data[: len(data) // STAMP_BYTES * STAMP_BYTES])
     return [Stamp(*row) for row in rows if row[0]]
 
 
-def stamps_of(samples: List[Sample], stamps: List[Stamp]) -> List[Optional[Stamp]]:
-    """Give the stamp of each sample: of the tick that made the file reach over its end.
+class StampMatching:
+    """Find the stamp of each sample: of the tick that made the file reach over its end.
 
     A tick may leave no sample, where the sampler was not ready or the thread had no frame; or
     a later one writes it, where the interrupted thread was writing to the file itself.
+    ``found`` is of as many samples as ticks have told of.
     """
-    found: List[Optional[Stamp]] = [None] * len(samples)
-    waiting: List[Stamp] = []
-    number = 0
-    for stamp in stamps:
+
+    def __init__(self) -> None:
+        self.found: List[Optional[Stamp]] = []
+        self._waiting: List[Stamp] = []
+
+    def take(self, stamp: Stamp, samples: List[Sample]) -> None:
+        """Take the next tick, when all samples are known that its file had then."""
+        found, waiting = self.found, self._waiting
         waiting.append(stamp)
-        first = number
+        first = number = len(found)
         while number < len(samples) and samples[number].end <= stamp.end:
             number += 1
         if number > first:
             taken = waiting[first - number :]
-            found[number - len(taken) : number] = taken
-            waiting = []
-    return found
+            found += [None] * (number - first - len(taken))
+            found += taken
+            self._waiting = []
+
+
+def stamps_of(samples: List[Sample], stamps: List[Stamp]) -> List[Optional[Stamp]]:
+    """Give the stamp of each sample."""
+    matching = StampMatching()
+    for stamp in stamps:
+        matching.take(stamp, samples)
+    return matching.found + [None] * (len(samples) - len(matching.found))
 
 
 def spread(samples: List[Sample], active: ActiveTime, origin_ns: int = 0) -> List[int]:

@@ -9,6 +9,8 @@ import os
 import tokenize
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from tracebin.bundle.codec import encode_line
+from tracebin.bundle.packing import Packed, Packer
 from tracebin.bundle.records import SourceFile
 from tracebin.recorder.file_codes import read_in_archive
 
@@ -42,6 +44,9 @@ class Files:
         self._paths: List[str] = []
         self._texts: Dict[str, Optional[bytes]] = {}
         self._lines: Dict[str, List[str]] = {}
+        self._qualnames: Dict[Tuple[str, str, int], str] = {}
+        self._packer = Packer()
+        self._packed = 0
         self._since_s = since_s
         self.unreadable: List[str] = []
         self.changed: List[str] = []
@@ -50,11 +55,10 @@ class Files:
         """Take in a file that was read before."""
         self._texts[self.full(path)] = text
 
-    def read(self, path: str) -> None:
-        """Read a file now, if it is one."""
+    def read(self, path: str) -> bool:
+        """Read a file now, and say whether it is one."""
         full = self.full(path)
-        if self._origin(path, full) not in ("builtin", "generated"):
-            self._data(full)
+        return self._origin(path, full) not in ("builtin", "generated") and self._data(full) is not None
 
     def add_stdlib(self, stdlib: str) -> None:
         """Take in that another interpreter has its own library there."""
@@ -69,9 +73,22 @@ class Files:
             self._paths.append(path)
         return known
 
+    def advance(self) -> bool:
+        """Compress the next file's line for the bundle, and say whether there was one."""
+        if self._packed == len(self._paths):
+            return False
+        line = encode_line(self._record(self._paths[self._packed]))
+        self._packer.add(b",\n" + line if self._packed else line)
+        self._packed += 1
+        return True
+
+    def packed(self) -> Optional[Packed]:
+        """Give the first files' lines, as far as they are compressed."""
+        return self._packer.finish() if self._packed else None
+
     def records(self) -> List[SourceFile]:
-        """Read all files and give them as the bundle holds them."""
-        return [self._record(path) for path in self._paths]
+        """Read the files that have not been compressed, and give them as the bundle holds them."""
+        return [self._record(path) for path in self._paths[self._packed :]]
 
     def _record(self, path: str) -> SourceFile:
         full = self.full(path)
@@ -116,12 +133,17 @@ class Files:
                 self.changed.append(full)
         return self._texts[full]
 
-    def qualname(self, number: int, name: str, line: int) -> str:
+    def qualname(self, path: str, name: str, line: int) -> str:
         """Work out a function's qualified name from the indentation of its source.
 
         PyPy before 3.11 has no ``co_qualname``.  Where there is no source, the name.
         """
-        path = self._paths[number]
+        found = self._qualnames.get((path, name, line))
+        if found is None:
+            found = self._qualnames[path, name, line] = self._qualname(path, name, line)
+        return found
+
+    def _qualname(self, path: str, name: str, line: int) -> str:
         if path.startswith("<") or name == "<module>":
             return name
         lines = self._lines.get(path)

@@ -1,5 +1,8 @@
 """Make one prefix tree of all sampled stacks.
 
+``RawStacks`` makes a tree of what the sampler's words say, while the program may still
+run; ``Stacks`` puts functions in the place of code objects' numbers, whose names may come late.
+
 A raw stack is pairs of kind and value, innermost first (rpython/rlib/rvmprof/src/shared/vmp_stack.c).
 A frame's value is its code object's number; the value of an assembler entry is the GC
 table of the loop or bridge that runs, which names the trace; the jitted frames
@@ -24,12 +27,16 @@ _INTERPRETED = STATES.index("interpreted")
 _NATIVE = STATES.index("native")
 
 Row = Tuple[int, int, int, int]
-# Function, state and trace.
+# Code object's number, state and trace.
 Frame = Tuple[int, int, int]
 
 
 class TraceFinder:
-    """Find a trace by an address in its machine code; addresses are reused after a free."""
+    """Find a trace by an address in its machine code; addresses are reused after a free.
+
+    Times are in ticks of the log, or whatever samples are asked for in.  ``changes`` counts when
+    an address that has been asked for came to mean something else.
+    """
 
     def __init__(self) -> None:
         self._times: Dict[int, List[int]] = {}
@@ -38,34 +45,39 @@ class TraceFinder:
         self._starts: List[int] = []
         self._largest = 0
         self._at_pc: Dict[int, List[Tuple[int, int]]] = {}
+        self._asked: Set[int] = set()
+        self.changes = 0
 
-    def add(self, address: int, size: int, since_ns: int, trace: int) -> None:
+    def add(self, address: int, size: int, since: int, trace: int) -> None:
         """Note that ``trace`` (-1: a helper) lies at ``address`` from then on."""
         times = self._times.setdefault(address, [])
-        place = bisect.bisect_right(times, since_ns)
-        times.insert(place, since_ns)
+        place = bisect.bisect_right(times, since)
+        times.insert(place, since)
         self._traces.setdefault(address, []).insert(place, trace)
-        self._blocks.append((address, address + size, since_ns, trace))
+        self._blocks.append((address, address + size, since, trace))
         self._largest = max(self._largest, size)
         self._starts = []
+        self._at_pc = {}
+        self.changes += address in self._asked
 
-    def at(self, address: int, time_ns: int) -> Optional[int]:
+    def at(self, address: int, time: int) -> Optional[int]:
         """Give the trace whose GC table is there at that time, -1 for a helper, None if none is."""
+        self._asked.add(address)
         times = self._times.get(address)
         if not times:
             return None
-        return self._traces[address][max(bisect.bisect_right(times, time_ns) - 1, 0)]
+        return self._traces[address][max(bisect.bisect_right(times, time) - 1, 0)]
 
     def is_reused(self, address: int) -> bool:
         """Say whether more than one trace has been there."""
         return len(self._times.get(address, ())) > 1
 
-    def around(self, pc: int, time_ns: int) -> int:
+    def around(self, pc: int, time: int) -> int:
         """Give the trace whose machine code ``pc`` lies in at that time, -1 if none is."""
         found = self._at_pc.get(pc)
         if found is None:
             found = self._at_pc[pc] = self._candidates(pc)
-        before = [trace for since_ns, trace in found if since_ns <= time_ns]
+        before = [trace for since, trace in found if since <= time]
         return before[-1] if before else -1
 
     def _candidates(self, pc: int) -> List[Tuple[int, int]]:
@@ -75,9 +87,9 @@ class TraceFinder:
         found = []
         place = bisect.bisect_right(self._starts, pc) - 1
         while place >= 0 and self._starts[place] > pc - self._largest:
-            _, end, since_ns, trace = self._blocks[place]
+            _, end, since, trace = self._blocks[place]
             if pc < end:
-                found.append((since_ns, trace))
+                found.append((since, trace))
             place -= 1
         return sorted(found)
 
@@ -119,39 +131,34 @@ class StackTree:
         ]
 
 
-class Stacks:
-    """The stacks of one process, on their way into the tree."""
+class RawStacks:
+    """The stacks of one process by numbers of code objects: ``rows`` of parent, code, state and trace.
 
-    def __init__(
-        self,
-        function_of: Callable[[int], int],
-        finder: TraceFinder,
-        is_start_up: Callable[[int], bool],
-        tree: Optional[StackTree] = None,
-    ) -> None:
-        self._function_of = function_of
-        self._finder = finder
-        self._is_start_up = is_start_up
-        self.tree = tree or StackTree()
+    Code -1 is another driver's loop.  ``unmatched`` are addresses of machine code that belong to no trace.
+    """
+
+    def __init__(self, finder: TraceFinder) -> None:
+        self.finder = finder
+        self.rows: List[Row] = []
+        self.unmatched: Set[int] = set()
+        self._ids: Dict[Row, int] = {}
         self._known: Dict[Tuple[bytes, int], int] = {}
         self._outer: Dict[bytes, int] = {}
-        self._unmatched: Set[int] = set()
+        self._changes = 0
 
-    @property
-    def unmatched(self) -> int:
-        """Count the addresses of machine code that belong to no trace."""
-        return len(self._unmatched)
-
-    def add(self, stack: bytes, time_ns: int, pc: Optional[int] = None) -> int:
+    def add(self, stack: bytes, time: int, pc: Optional[int] = None) -> int:
         """Give the row of a stack's innermost frame; -1 for a stack without frames.
 
         ``pc`` is where the processor was, if that is known.
         """
-        inside = -1 if pc is None else self._finder.around(pc, time_ns)
+        if self._changes != self.finder.changes:
+            self._changes = self.finder.changes
+            self._known, self._outer = {}, {}
+        inside = -1 if pc is None else self.finder.around(pc, time)
         known = self._known.get((stack, inside))
         if known is None:
             inner = _Inner()
-            self._read(inner, stack, time_ns)
+            self._read(inner, stack, time)
             if inside >= 0:
                 inner.frames = _corrected(inner.frames, inside)
             known = self._insert(inner)
@@ -159,7 +166,7 @@ class Stacks:
                 self._known[stack, inside] = known
         return known
 
-    def _read(self, inner: _Inner, stack: bytes, time_ns: int) -> None:
+    def _read(self, inner: _Inner, stack: bytes, time: int) -> None:
         """Take frames in, innermost first, up to where the rest of the stack is known."""
         frames = inner.frames
         trace, waiting = -1, False
@@ -169,16 +176,16 @@ class Stacks:
                 frames.append((-1, _JITTED, trace))
             waiting = kind == _ASSEMBLER
             if waiting:
-                trace = self._trace(value, time_ns)
-                if self._finder.is_reused(value):
+                trace = self._trace(value, time)
+                if self.finder.is_reused(value):
                     inner.timed = len(frames)
                 continue
             state = _STATE_OF_KIND.get(kind, _NATIVE)
             if state == _JITTED:
-                frames.append((self._function_of(value), state, trace))
+                frames.append((value, state, trace))
                 continue
             trace = -1
-            frames.append((self._function_of(value), state, -1))
+            frames.append((value, state, -1))
             rest = stack[place * _PAIR_BYTES :]
             outer = self._outer.get(rest)
             if outer is not None:
@@ -188,25 +195,82 @@ class Stacks:
         if waiting:
             frames.append((-1, _JITTED, trace))
 
-    def _trace(self, address: int, time_ns: int) -> int:
-        found = self._finder.at(address, time_ns)
+    def _trace(self, address: int, time: int) -> int:
+        found = self.finder.at(address, time)
         if found is None:
-            self._unmatched.add(address)
+            self.unmatched.add(address)
             return -1
         return found
 
     def _insert(self, inner: _Inner) -> int:
         """Give the row of the innermost frame, and remember those of what is around it."""
         rests = dict(inner.rests)
-        parent = inner.outer
+        row = inner.outer
         for place in range(len(inner.frames), 0, -1):
             if place in rests and place > inner.timed:
-                self._outer[rests[place]] = parent
-            function, state, trace = inner.frames[place - 1]
-            if parent < 0 and place > 1 and function >= 0 and self._is_start_up(function):
-                continue  # the interpreter's own start-up at the root: every program has it
-            parent = self.tree.row((parent, function, state, trace))
-        return parent
+                self._outer[rests[place]] = row
+            row = self._row((row, *inner.frames[place - 1]))
+        return row
+
+    def _row(self, row: Row) -> int:
+        found = self._ids.get(row)
+        if found is None:
+            found = self._ids[row] = len(self.rows)
+            self.rows.append(row)
+        return found
+
+
+class Stacks:
+    """The stacks of one process, on their way into the tree.
+
+    ``raw`` may hold some already, with numbers of traces that count from ``first_trace``.
+    """
+
+    def __init__(
+        self,
+        function_of: Callable[[int], int],
+        raw: RawStacks,
+        is_start_up: Callable[[int], bool],
+        tree: Optional[StackTree] = None,
+        first_trace: int = 0,
+    ) -> None:
+        self.raw = raw
+        self.tree = tree or StackTree()
+        self._function_of = function_of
+        self._is_start_up = is_start_up
+        self._first_trace = first_trace
+        self._around: Dict[int, int] = {-1: -1}
+
+    @property
+    def unmatched(self) -> int:
+        """Count the addresses of machine code that belong to no trace."""
+        return len(self.raw.unmatched)
+
+    def add(self, stack: bytes, time: int, pc: Optional[int] = None) -> int:
+        """Give the row of a stack's innermost frame; -1 for a stack without frames."""
+        return self.placed(self.raw.add(stack, time, pc))
+
+    def placed(self, row: int) -> int:
+        """Give the row of the tree for a raw one, of an innermost frame."""
+        return row if row < 0 else self.tree.row(self._row(row))
+
+    def _row(self, row: int) -> Row:
+        parent, code, state, trace = self.raw.rows[row]
+        function = -1 if code < 0 else self._function_of(code)
+        return self._outside(parent), function, state, trace if trace < 0 else trace + self._first_trace
+
+    def _outside(self, row: int) -> int:
+        """Give the row of the tree for a raw one with other frames inside."""
+        inner = []
+        while row not in self._around:
+            inner.append(row)
+            row = self.raw.rows[row][0]
+        for each in reversed(inner):
+            found = self._row(each)
+            # The interpreter's own start-up at the root: every program has it.
+            is_hidden = found[0] < 0 <= found[1] and self._is_start_up(found[1])
+            self._around[each] = found[0] if is_hidden else self.tree.row(found)
+        return self._around[inner[0] if inner else row]
 
 
 def _corrected(frames: List[Frame], inside: int) -> List[Frame]:

@@ -14,6 +14,7 @@ import pytest
 
 from tracebin.bundle import compression as c
 from tracebin.bundle import records as r
+from tracebin.bundle.packing import create_compressed
 from tracebin.bundle.reader import BundleReader, read_bundle
 from tracebin.errors import BundleTooLarge, MalformedBundle
 
@@ -171,7 +172,7 @@ def test_a_file_is_read_whatever_it_is_called(
 
 @pytest.mark.parametrize("name", ["bundle.json", "bundle.json.gz"])
 def test_a_file_is_compressed_as_its_name_says(tmp_path: Path, name: str) -> None:
-    with c.create_compressed(tmp_path / name) as out:
+    with create_compressed(tmp_path / name) as out:
         out.write(TEXT)
     data = (tmp_path / name).read_bytes()
     assert c.encoding_of(data) == ("gzip" if name.endswith(".gz") else "identity")
@@ -180,7 +181,7 @@ def test_a_file_is_compressed_as_its_name_says(tmp_path: Path, name: str) -> Non
 
 
 def fill(path: Path, size: int) -> None:
-    with c.create_compressed(path) as out:
+    with create_compressed(path) as out:
         for start in range(0, size, 1000):
             out.write(random.Random(start).randbytes(1000))
 

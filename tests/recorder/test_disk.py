@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tracebin.bundle.compression import checksum
-from tracebin.errors import BundleNotWritten, RecorderError
+from tracebin.errors import RecorderError
 from tracebin.recorder import disk
-from tracebin.recorder.assemble import Checked, _verify
 from tracebin.recorder.disk import DiskLimit, Hole, hole_of, read_around
 
 MIB = 1 << 20
@@ -132,32 +128,3 @@ def test_what_was_dropped_is_not_read(tmp_path: Path) -> None:
     (tmp_path / disk.DROPS).write_text(json.dumps({"1.log": [2, 4]}))
     (tmp_path / "1.log").write_bytes(b"ab\0\0ef")
     assert read_around(tmp_path / "1.log") == (b"ab", b"ef")
-
-
-# --- what was written -----------------------------------------------------------------------
-
-
-def written(path: Path, data: bytes) -> Checked:
-    with gzip.open(path, "wb") as stream:
-        checked = Checked(stream)  # type: ignore[arg-type]
-        checked.write(data[:3])
-        checked.write(data[3:])
-    return checked
-
-
-def test_a_bundle_that_reads_back_is_taken(tmp_path: Path) -> None:
-    part = tmp_path / "run.json.gz"
-    checked = written(part, b"a bundle")
-    assert checked.checksum == checksum(part)
-    _verify(part, checked, part)
-
-
-@pytest.mark.parametrize(
-    "spoil", [lambda data: data[:-1], lambda data: data[:12] + b"\0" + data[13:], lambda _: b""]
-)
-def test_a_bundle_that_does_not_is_refused_and_removed(tmp_path: Path, spoil: Any) -> None:
-    part = tmp_path / "run.json.gz"
-    checked = written(part, b"a bundle")
-    part.write_bytes(spoil(part.read_bytes()))
-    with pytest.raises((BundleNotWritten, OSError)):
-        _verify(part, checked, part)

@@ -20,9 +20,9 @@ from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.process_problems import log_problems
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords
 from tracebin.recorder.raw import Notes
-from tracebin.recorder.samples import read_samples, read_stamps
+from tracebin.recorder.samples import read_samples, read_stamps, stamps_of
 from tracebin.recorder.sources import Files
-from tracebin.recorder.stacks import Stacks
+from tracebin.recorder.stacks import RawStacks, Stacks
 from tracebin.recorder.threads import Threads
 
 NAMES = st.sampled_from(
@@ -114,8 +114,8 @@ def read_profile(data: bytes) -> None:
     found = read_samples(data)
     clock = Clock([], 0, (0, 0))
     finder = ProcessRecords(0, 0, log, clock, functions, "").finder()
-    stamps = read_stamps(data)
-    stacks = Stacks(lambda _: 0, finder, lambda _: False)
+    stamps = stamps_of(found.samples, read_stamps(data))
+    stacks = Stacks(lambda _: 0, RawStacks(finder), lambda _: False)
     records = SampleRecords(0, found, stamps, Notes("1"), clock, stacks, Threads(0))
     records.place(0, 1_000_000, 0)
     rows = sum(len(chunk.stack) for chunk in records.chunks())

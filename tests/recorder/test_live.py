@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,10 +14,14 @@ from typing import Any
 import pytest
 
 from tracebin.bundle.compression import open_bundle
-from tracebin.bundle.reader import BundleReader
-from tracebin.bundle.records import GC_KINDS, STATES
+from tracebin.bundle.reader import BundleReader, read_bundle
+from tracebin.bundle.records import GC_KINDS, STATES, Bundle
+from tracebin.recorder import bootstrap
+from tracebin.recorder.assemble import assemble
+from tracebin.recorder.decoding import RemoteDecoder
 
 PROGRAM = Path(__file__).resolve().parents[1] / "golden" / "program.py"
+GROWING = (".log", ".prof", ".stamps", ".notes")
 KEEP_RAW = Path(__file__).with_name("keep_raw.py")
 
 
@@ -141,6 +147,62 @@ def test_samples_are_the_samplers(live: Live) -> None:
         state = reader._read_prof(stream)
     sampled = sum(len(chunk.stack) for chunk in live.of("samples"))
     assert sampled == len(state.profiles) > 20
+
+
+def grown(live: Live, pypy: str, out: Path) -> Bundle:
+    """Put the recording together while its files grow in twenty steps."""
+    folder = out.parent / "raw"
+    shutil.copytree(live.folder, folder, ignore=shutil.ignore_patterns("bundle*"))
+    whole = {path: path.read_bytes() for path in folder.iterdir() if path.suffix in GROWING}
+    for path in whole:
+        path.write_bytes(b"")
+    steps = iter(range(1, 21))
+
+    def follow(has_more: bool) -> bool:
+        step = None if has_more else next(steps, None)
+        for path, data in whole.items():
+            if step is not None:
+                path.write_bytes(data[: len(data) * step // 20])
+        return step is None and not has_more
+
+    decoder = RemoteDecoder([pypy, "-I", "-S", bootstrap.__file__, "decode"], os.environ)
+    assemble(folder, out, decoder, follow)
+    decoder.close()
+    return read_bundle(out, strict=True)
+
+
+def meaning(bundle: Bundle) -> dict[str, Any]:
+    """Give what a bundle says but for the numbers of its files and functions."""
+    files = [(file.path, file.text) for file in bundle.files]
+    names = [(files[f.file], f.name, f.qualname, f.line, f.bytecode) for f in bundle.functions]
+    rows = [row for c in bundle.stacks for row in zip(c.parent, c.function, c.state, c.trace)]
+
+    def frames(row: int) -> list[Any]:
+        found = []
+        while row >= 0:
+            row, function, *where = rows[row]
+            found.append((names[function] if function >= 0 else None, where))
+        return found
+
+    return {
+        "functions": sorted(map(repr, names)),
+        "files": sorted(map(repr, files)),
+        "samples": [
+            (c.thread, c.first_ns, c.time, c.memory, [frames(row) for row in c.stack]) for c in bundle.samples
+        ],
+        "traces": [
+            (trace.name, trace.start_ns, trace.runs, trace.function is not None and names[trace.function])
+            for trace in bundle.traces
+        ],
+        "problems": bundle.problems,
+        "threads": bundle.threads,
+    }
+
+
+@pytest.mark.parametrize("name", ["grown.json.gz", "grown.json"])
+def test_what_is_read_while_it_grows_says_the_same(live: Live, pypy: str, tmp_path: Path, name: str) -> None:
+    after = read_bundle(live.folder / "bundle.json", strict=True)
+    assert meaning(grown(live, pypy, tmp_path / name)) == meaning(after)
 
 
 def test_hot_code_has_its_function_line_and_bytecode(live: Live) -> None:

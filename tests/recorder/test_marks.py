@@ -15,8 +15,8 @@ from tracebin.recorder.marks import MarkNotes
 from tracebin.recorder.pauses import ActiveTime, PauseNotes, Pauses
 from tracebin.recorder.process_records import SampleRecords
 from tracebin.recorder.raw import Notes, RawRecording
-from tracebin.recorder.samples import Sample, SampleFile, Stamp
-from tracebin.recorder.stacks import Stacks, TraceFinder
+from tracebin.recorder.samples import Sample, SampleFile, Stamp, stamps_of
+from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
 from tracebin.recorder.threads import ThreadNote, Threads
 
 
@@ -130,8 +130,8 @@ def placed(stamps: list[Stamp], pauses: list[Pause], **sampling: Any) -> list[in
     clock = Clock([(0, 0), (100, 1000)], 0, (100, 1000))
     threads = Threads(0)
     threads.learn(0, ThreadNote(1, 1, 0, None, "MainThread"), [])
-    stacks = Stacks(lambda _: 0, TraceFinder(), lambda _: False)
-    records = SampleRecords(0, found, stamps, notes, clock, stacks, threads, pauses)
+    stacks = Stacks(lambda _: 0, RawStacks(TraceFinder()), lambda _: False)
+    records = SampleRecords(0, found, stamps_of(samples, stamps), notes, clock, stacks, threads, pauses)
     records.place(0, 1000, 0)
     (chunk,) = records.chunks()
     return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]

@@ -18,6 +18,7 @@ from tracebin.recorder.samples import (
     CodeName,
     Sample,
     SampleFile,
+    SampleReader,
     Stamp,
     pairs,
     read_samples,
@@ -25,7 +26,7 @@ from tracebin.recorder.samples import (
     spread,
     stamps_of,
 )
-from tracebin.recorder.stacks import Stacks, TraceFinder
+from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
 from tracebin.recorder.threads import Threads
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -173,8 +174,8 @@ def test_samples_of_a_timer_that_was_taken_lie_where_it_still_ran(taken: bool, t
 def placed(found: SampleFile, stamps: list[Stamp], notes: Notes) -> list[int]:
     """Give the times of the samples of a run of 1000 ns, whose clock ticks once in 10 ns."""
     clock = Clock([(0, 0), (100, 1000)], 0, (100, 1000))
-    stacks = Stacks(lambda _: 0, TraceFinder(), lambda _: False)
-    records = SampleRecords(0, found, stamps, notes, clock, stacks, Threads(0))
+    stacks = Stacks(lambda _: 0, RawStacks(TraceFinder()), lambda _: False)
+    records = SampleRecords(0, found, stamps_of(found.samples, stamps), notes, clock, stacks, Threads(0))
     records.place(0, 1000, 0)
     (chunk,) = records.chunks()
     return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]
@@ -234,6 +235,29 @@ def test_what_stands_behind_a_gap_is_read(version: int) -> None:
     assert [sample.end for sample in found.samples] == [ends[number] for number in seen]
     assert len(seen) < 40
     assert found.names[100].name == "f"
+
+
+def fed(data: bytes, sizes: list[int]) -> SampleFile:
+    """Read a file that grows by pieces of these sizes."""
+    reader, at = SampleReader(), 0
+    for size in sizes:
+        reader.feed(data[at : at + size])
+        at += size
+    reader.end(data[at:])
+    return reader.found
+
+
+@pytest.mark.parametrize("version", [6, 7])
+@pytest.mark.parametrize("step", [1, 7, 39, 41, 100])
+def test_a_file_that_grows_is_read_like_a_whole_one(version: int, step: int) -> None:
+    written = Written(version)
+    for memory in (True, False, False, True, False) * 2:
+        written.memory = memory
+        written.stack([(1, 100), (3, 200)], kib=10, time=7)
+        written.name(100, "py:f:1:x")
+    for data in (whole(version), written.end(), written.end()[:-70], written.data + b"\x63" + bytes(200)):
+        for size in (len(data), len(data) - 30):
+            assert fed(data[:size], [step] * (size // step)) == read_samples(data[:size])
 
 
 def test_nothing_is_made_of_a_gap_that_reaches_to_the_end() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, strategies
 from tracebin.bundle.records import STATES
 from tracebin.recorder import stacks as module
 from tracebin.recorder.samples import pairs, read_samples
-from tracebin.recorder.stacks import Stacks, TraceFinder
+from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
 
 ASSEMBLER = 6
 START_UP = 900
@@ -31,7 +31,9 @@ def finder() -> TraceFinder:
 
 @pytest.fixture
 def stacks(finder: TraceFinder) -> Stacks:
-    return Stacks(lambda value: value if value < 1000 else -1, finder, lambda function: function >= START_UP)
+    return Stacks(
+        lambda value: value if value < 1000 else -1, RawStacks(finder), lambda function: function >= START_UP
+    )
 
 
 def frames(stacks: Stacks, row: int) -> list[Any]:
@@ -185,7 +187,7 @@ def test_what_stacks_share_changes_none_of_them(samples: list[Any]) -> None:
             (0xE0, 500, 5),
         ):
             finder.add(address, 8, since_ns, trace)
-        return Stacks(lambda value: value, finder, lambda function: function >= START_UP)
+        return Stacks(lambda value: value, RawStacks(finder), lambda function: function >= START_UP)
 
     shared = empty()
     for stack, time_ns, pc in samples:
@@ -206,7 +208,7 @@ def test_every_real_machine_code_frame_belongs_to_a_trace(name: str, golden_data
     finder = TraceFinder()
     for number, draft in enumerate(log.traces):
         finder.add(draft.block.address, len(draft.block.code), draft.start, number)
-    stacks = Stacks(lambda _: 1, finder, lambda _: False)
+    stacks = Stacks(lambda _: 1, RawStacks(finder), lambda _: False)
     samples = read_samples(golden_data(f"{name}/samples.prof.gz")).samples
     entries = sum(kind == ASSEMBLER for sample in samples for kind, _ in pairs(sample.stack))
     rows = {stacks.add(sample.stack, 0) for sample in samples}
