@@ -18,9 +18,10 @@ TOP_ROWS = 20
 
 @dataclass(frozen=True)
 class FunctionRow:
-    """One function and its time over all threads and processes.
+    """One function and its time over all threads and processes, by samples or by exact calls.
 
-    ``interpreted_ns`` and ``jitted_ns`` are parts of ``self_ns``; the rest of it fell
+    Exact calls have no samples and no VM state; ``calls`` says how many there were, 0 where samples
+    were taken.  ``interpreted_ns`` and ``jitted_ns`` are parts of ``self_ns``; the rest of it fell
     into tracing, the blackhole interpreter, native code and collections.
     """
 
@@ -38,6 +39,7 @@ class FunctionRow:
     interpreted_ns: int
     jitted_ns: int
     traces: int
+    calls: int = 0
     module: Optional[str] = None
     package: Optional[str] = None
 
@@ -213,12 +215,12 @@ class Findings:
 
 
 def hottest_functions(rows: List[FunctionRow], top: int) -> List[FunctionRow]:
-    """Pick the sampled functions with the most time of their own, ties by total time and id.
+    """Pick the functions with the most time of their own, ties by total time and id.
 
-    The recorder's own are left out.
+    Those that were neither sampled nor called are left out, and the recorder's own.
     """
-    sampled = [row for row in rows if row.total_samples and row.origin != "recorder"]
-    return sorted(sampled, key=lambda row: (-row.self_ns, -row.total_ns, row.id))[:top]
+    known = [row for row in rows if (row.total_samples or row.calls) and row.origin != "recorder"]
+    return sorted(known, key=lambda row: (-row.self_ns, -row.total_ns, row.id))[:top]
 
 
 def hottest_traces(rows: List[TraceRow], top: int) -> List[TraceRow]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Set
 
 from tracebin.analysis.aborts import GreenKey, Start, abort_key, abort_row, with_later
+from tracebin.analysis.call_sums import CallSum, CallSums
 from tracebin.analysis.intervals import Intervals, IntervalsBuilder
 from tracebin.analysis.marks import MarkSums
 from tracebin.analysis.places import Places
@@ -80,6 +81,7 @@ class Tally:
         self._wall: Optional[WallTime] = None
         self._samples = 0
         self._calls = 0
+        self._call_sums = CallSums()
         self._marks = MarkSums()
         self._problems: List[Problem] = []
 
@@ -174,6 +176,7 @@ class Tally:
 
     def _add_calls(self, chunk: CallChunk) -> None:
         self._calls += len(chunk.start)
+        self._call_sums.add(chunk)
 
     def _add_mark(self, mark: Mark) -> None:
         self._marks.add(mark)
@@ -269,13 +272,16 @@ class Tally:
         return rows
 
     def _function_rows(self, traces: List[TraceRow]) -> List[FunctionRow]:
-        times = self._stacks.by_function()
-        if times and max(times) >= len(self._functions):
-            raise MalformedBundle(f"the bundle has no function {max(times)}", where="stacks")
+        times, calls = self._stacks.by_function(), self._call_sums.by_function()
+        for where, named in (("stacks", max(times, default=-1)), ("calls", max(calls, default=-1))):
+            if named >= len(self._functions):
+                raise MalformedBundle(f"the bundle has no function {named}", where=where)
         started = Counter(row.function for row in traces)
-        return [self._function_row(i, times.get(i, FunctionTime()), started[i]) for i in self._functions]
+        return [
+            self._function_row(i, _time_of(times.get(i), calls.get(i)), started[i]) for i in self._functions
+        ]
 
-    def _function_row(self, index: int, time: FunctionTime, traces: int) -> FunctionRow:
+    def _function_row(self, index: int, time: Dict[str, int], traces: int) -> FunctionRow:
         function = self._functions[index]
         file = self._places.file(function.file)
         return FunctionRow(
@@ -289,8 +295,14 @@ class Tally:
             traces=traces,
             module=file.module,
             package=file.package,
-            **vars(time),
+            **time,
         )
+
+
+def _time_of(sampled: Optional[FunctionTime], called: Optional[CallSum]) -> Dict[str, int]:
+    """Give a function's columns of time; those of exact calls where there are any."""
+    columns = vars(sampled or FunctionTime())
+    return {**columns, **vars(called)} if called else columns
 
 
 class Collections:

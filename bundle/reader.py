@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
+    Collection,
     Dict,
     Generator,
     Iterable,
@@ -61,7 +62,8 @@ class BundleReader:
     """The elements of the bundle in ``stream``, in order.
 
     With ``strict`` a bundle that breaks off raises; without, the last element is
-    a ``problems`` entry of kind ``cut`` that says where.
+    a ``problems`` entry of kind ``cut`` that says where.  The elements of the lists in
+    ``without`` are neither decoded nor given: they may be most of a bundle.
 
     Raises (while iterating):
         MalformedBundle: not a bundle, or an element isn't what its place asks for.
@@ -76,8 +78,10 @@ class BundleReader:
         limits: Limits = Limits(),
         decode: DecodeLine = decode_line,
         strict: bool = False,
+        without: Collection[str] = (),
     ) -> None:
         self._stream = stream
+        self._without = without
         self._limits = limits
         self._decode = decode
         self._strict = strict
@@ -189,7 +193,7 @@ class BundleReader:
                 raise self._unfit("a comma is missing at the end of the line before")
             comma = line.endswith(b",")
             body = line[:-1] if comma else line
-            if cls is not None:
+            if cls is not None and key not in self._without:
                 yield Element(key, index, self._element(cls, body), body)
             index += 1
             if key == "problems":

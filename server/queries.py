@@ -42,6 +42,7 @@ FUNCTION_SORTS: Dict[str, Any] = {
     "jitted": tables.Function.jitted_ns,
     "samples": tables.Function.self_samples,
     "traces": tables.Function.traces,
+    "calls": tables.Function.calls,
     "name": tables.Function.qualname,
     "id": tables.Function.id,
 }

@@ -146,6 +146,7 @@ class Function(Base):
     interpreted_ns: Mapped[int]
     jitted_ns: Mapped[int]
     traces: Mapped[int]
+    calls: Mapped[int] = mapped_column(server_default="0")
     record: Mapped[bytes] = mapped_column(deferred=True)
 
 

@@ -123,6 +123,10 @@ const table = (heads, rows) =>
 
 function functionsSection({ functions }) {
   const most = Math.max(1, ...functions.map((each) => each.self_ns));
+  // Exact calls have no VM state, and samples don't count calls.
+  const [head, cell] = functions.some((each) => each.calls > 0)
+    ? ["Calls", (each) => format.count(each.calls)]
+    : ["Jitted", jittedPart];
   const row = (each) =>
     element(
       "tr",
@@ -134,14 +138,16 @@ function functionsSection({ functions }) {
       ),
       element("td", { class: "brief" }, placeText(each.path, each.line)),
       barCell(format.duration(each.self_ns), each.self_ns / most),
-      element("td", { class: "number" }, jittedPart(each)),
+      element("td", { class: "number" }, cell(each)),
       element("td", { class: "number" }, format.duration(each.total_ns)),
     );
-  const heads = [["Function"], ["Place"], ["Self", "number"], ["Jitted", "number"], ["Total", "number"]];
+  const heads = [["Function"], ["Place"], ["Self", "number"], [head, "number"], ["Total", "number"]];
   return section(
     "Hottest functions",
     null,
-    functions.length ? table(heads, functions.map(row)) : nothing("No sample fell into a Python function."),
+    functions.length
+      ? table(heads, functions.map(row))
+      : nothing("No sample fell into a Python function, and no call was recorded."),
   );
 }
 

@@ -212,17 +212,20 @@ def _functions(findings: Findings, page: Page) -> None:
         return
     page.line()
     page.line(Piece("Functions by their own time", "bold"))
+    # Exact calls have no VM state, and samples don't count calls.
+    are_exact = any(row.calls for row in rows)
     columns = [
         Column("self", right=True),
         Column("total", right=True),
-        Column("interp.", right=True),
-        Column("jitted", right=True),
+        *(Column(name, right=True) for name in (["calls"] if are_exact else ["interp.", "jitted"])),
         Column("function", flexible=True, style="bold"),
         Column("place", flexible=True, style="dim", keep_end=True),
     ]
     cells = [
         [
-            *(duration(ns) for ns in (row.self_ns, row.total_ns, row.interpreted_ns, row.jitted_ns)),
+            duration(row.self_ns),
+            duration(row.total_ns),
+            *([f"{row.calls:,}"] if are_exact else [duration(row.interpreted_ns), duration(row.jitted_ns)]),
             visible(row.qualname),
             place(row.path, row.line),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Collection, Dict, Optional
 
 from tracebin.analysis.tally import Tally
 from tracebin.analysis.trace_view import ParentGuard, TraceView, guard_of_parent, trace_view
@@ -30,10 +30,10 @@ class _Read:
     traces: int = 0
 
 
-def _read(bundle: Path, trace: Optional[int] = None) -> _Read:
+def _read(bundle: Path, trace: Optional[int] = None, without: Collection[str] = ()) -> _Read:
     found = _Read()
     with open_bundle(bundle) as stream:
-        for key, index, record, _ in BundleReader(stream):
+        for key, index, record, _ in BundleReader(stream, without=without):
             found.tally.add(key, record)
             if key == "traces":
                 found.traces += 1
@@ -47,7 +47,10 @@ def _read(bundle: Path, trace: Optional[int] = None) -> _Read:
 
 def show_report(bundle: Path) -> None:
     """Print the few lines that ``tracebin run`` ends with, on stderr."""
-    report(_read(bundle).tally.result(), make_console(sys.stderr), bundle_path=str(bundle))
+    # Of exact calls there are millions, and none of those lines is about them.
+    report(
+        _read(bundle, without=("calls",)).tally.result(), make_console(sys.stderr), bundle_path=str(bundle)
+    )
 
 
 def show_bundle(bundle: Path, *, as_json: bool) -> None:
@@ -70,7 +73,7 @@ def show_one_trace(bundle: Path, number: int, *, stage: Optional[str], as_json: 
         RunNotFound: the bundle has no such trace.
         BadRequest: the trace has no such stage.
     """
-    found = _read(bundle, number)
+    found = _read(bundle, number, without=("calls",))
     if found.trace is None:
         known = f"they are numbered 0 to {found.traces - 1}" if found.traces else "it has none"
         raise RunNotFound(f"{bundle} has no trace {number}: {known}")

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from tracebin.analysis.rows import SHARE_STATES
 from tracebin.analysis.tally import Tally
 from tracebin.bundle.codec import to_json
-from tracebin.bundle.records import STATES, Guard, Options, Pause, Problem, Process, StackChunk, Thread
+from tracebin.bundle.records import (
+    STATES,
+    CallChunk,
+    Guard,
+    Options,
+    Pause,
+    Problem,
+    Process,
+    StackChunk,
+    Thread,
+)
 from tracebin.errors import MalformedBundle
 
 
@@ -233,6 +243,18 @@ def test_a_function_that_calls_itself_counts_once_per_stack(make):
     f, g = findings.functions
     assert (f.total_ns, f.total_samples) == (300, 2)
     assert (g.total_ns, g.total_samples) == (200, 2)
+
+
+def test_exact_calls_are_a_functions_time(make):
+    calls = CallChunk(0, 0, [0, 10, 20], [100, 40, 20], [0, 1, 0], [0, 1, 1])
+    f, g = make.findings(calls=[calls]).functions
+    assert (f.calls, f.total_ns, f.self_ns, f.total_samples) == (1, 100, 60, 0)
+    assert (g.calls, g.total_ns, g.self_ns, g.jitted_ns) == (2, 60, 60, 0)
+
+
+def test_a_call_of_no_function_is_refused(make):
+    with pytest.raises(MalformedBundle, match="no function 9"):
+        make.findings(calls=[CallChunk(0, 0, [0], [1], [0], [9])])
 
 
 def test_very_deep_recursion_is_walked(make):

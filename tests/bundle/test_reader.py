@@ -229,3 +229,10 @@ def test_a_bundle_of_a_path(tmp_path: Path, data: bytes, whole: r.Bundle) -> Non
 def test_a_path_that_cant_be_read(tmp_path: Path, name: str) -> None:
     with pytest.raises(MalformedBundle, match="can't be read"):
         read_bundle(tmp_path / name)
+
+
+def test_lists_that_are_not_wanted_are_passed_over(data: bytes) -> None:
+    elements = list(BundleReader(io.BytesIO(data)))
+    wanted = list(BundleReader(io.BytesIO(data), without=("traces", "samples")))
+    assert {element.key for element in elements} > {"traces", "samples"}
+    assert wanted == [element for element in elements if element.key not in ("traces", "samples")]

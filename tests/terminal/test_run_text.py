@@ -104,6 +104,13 @@ def test_the_page_has_functions_traces_and_aborts(make, printed):
     assert "  aborts    3, 5.00 ms lost: 1 ABORT_TOO_LONG" in lines
 
 
+def test_functions_of_exact_calls_have_their_number(make, printed):
+    called = make.function(total_samples=0, self_samples=0, interpreted_ns=0, jitted_ns=0, calls=4_000_000)
+    text = printed(show, make.findings(functions=[called]))
+    assert "4,000,000" in text
+    assert "interp." not in text
+
+
 def test_what_is_not_known_is_not_nought(make, printed):
     text = printed(show, make.findings(traces=[make.trace(runs=None)]))
     (line,) = [line for line in text.splitlines() if line.split()[:2] == ["0", "loop"]]
