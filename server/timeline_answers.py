@@ -221,7 +221,10 @@ class Found:
 
 @dataclass(frozen=True)
 class TotalColumns:
-    """Sums by function; ``interpreted`` and ``jitted`` are empty for exact calls."""
+    """Sums by function; ``interpreted`` and ``jitted`` are empty for exact calls, of which no sample tells.
+
+    ``compiled_ns`` is when the first trace that goes through the function was there, -1 without one.
+    """
 
     function: List[int]
     total_ns: List[int]
@@ -231,6 +234,7 @@ class TotalColumns:
     largest_call: List[int]
     interpreted: List[int]
     jitted: List[int]
+    compiled_ns: List[int]
 
 
 @dataclass(frozen=True)

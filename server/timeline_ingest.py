@@ -8,7 +8,7 @@ temporary file until it is known how they end.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class TimelineWriter:
         self._threads: List[Thread] = []
         self._functions = 0
         self._traces = 0
+        # When the first trace that goes through a function was compiled.
+        self._compiled: Dict[int, int] = {}
         self._lanes: List[Dict[str, Any]] = []
         self._lane_count = 0
         self._events: Dict[Tuple[str, int], _EventLane] = {}
@@ -109,6 +111,7 @@ class TimelineWriter:
                 ],
                 "threads": [_noted(thread, _OF_THREAD) for thread in self._threads],
                 "functions": self._functions,
+                "compiled": [list(column) for column in zip(*sorted(self._compiled.items()))],
                 "recorded": vars(recorded(self._options, any(each.paused for each in self._processes))),
                 "first_ns": min((lane["first_ns"] for lane in self._lanes), default=0),
                 "last_ns": max((lane["last_ns"] for lane in self._lanes), default=0),
@@ -150,6 +153,8 @@ class TimelineWriter:
         optimising = backend - min(trace.phases.optimising_ns, backend - trace.start_ns)
         jit = self._events_of("jit", trace.process)
         number, self._traces = self._traces, self._traces + 1
+        for function in _functions_of(trace):
+            self._compiled[function] = min(trace.end_ns, self._compiled.get(function, trace.end_ns))
         busy = min(trace.phases.tracing_ns, optimising - trace.start_ns)
         jit.add(0, trace.start_ns, optimising, number, busy)
         jit.add(1, optimising, backend, number)
@@ -249,6 +254,12 @@ _OF_THREAD = ("process", "native_id", "name", "start_ns", "end_ns")
 def _noted(record: Any, names: Tuple[str, ...]) -> Dict[str, Any]:
     # Not vars(): what a line of the bundle leaves out is the class's, not the instance's.
     return {name: getattr(record, name) for name in names}
+
+
+def _functions_of(trace: Trace) -> Set[int]:
+    """Give the functions that a trace goes through: the one it starts in, and those inlined."""
+    points = (point.function for stage in trace.stages.values() for point in stage.points)
+    return {function for function in (trace.function, *points) if function is not None}
 
 
 class _EventLane:

@@ -16,6 +16,7 @@ from tracebin.analysis.lod import Ints, deltas, floor_power, merge
 from tracebin.errors import BadRequest
 from tracebin.server.call_lane import CONTEXTS, FUNCTIONS, TREE, TREE_COLUMNS
 from tracebin.server.lanes import MOST_ROWS, Calls, Window, calls_of
+from tracebin.server.parts import Parts
 from tracebin.server.store import Timeline
 from tracebin.server.timeline import how_recorded
 from tracebin.server.timeline_answers import LeftHeavy, PathColumns, Sandwich, TotalColumns, Totals, Tree
@@ -31,10 +32,24 @@ def totals(timeline: Timeline, thread: int, source: Optional[str], wanted: Windo
     shares = {name: _per_mille(sums[f"{name}_ns"], sums["self_ns"]) for name in ("interpreted", "jitted")}
     if "state" not in calls.more:
         shares = {name: [] for name in shares}
-    columns = TotalColumns(function=sums["key"].tolist(), **shown, **shares)
+    compiled = _compiled_ns(timeline.parts, sums["key"])
+    columns = TotalColumns(function=sums["key"].tolist(), **shown, **shares, compiled_ns=compiled)
     return Totals(
         thread, calls.note.family, wanted.start_ns, wanted.end_ns, columns, how_recorded(timeline.parts)
     )
+
+
+def _compiled_ns(parts: Parts, functions: Ints) -> List[int]:
+    """Say since when compiled code has each function; -1 where none ever had.
+
+    Of all processes together: a forked one runs what its parent had compiled.
+    """
+    if not parts.notes["compiled"]:
+        return [-1] * len(functions)
+    known, since_ns = (np.array(column, np.int64) for column in parts.notes["compiled"])
+    at = np.minimum(np.searchsorted(known, functions), len(known) - 1)
+    found: List[int] = np.where(known[at] == functions, since_ns[at], -1).tolist()
+    return found
 
 
 def _per_mille(part: Ints, whole: Ints) -> List[int]:

@@ -133,17 +133,35 @@ async function allMarks(ask) {
   }
 }
 
-/** Sum the totals of several threads: function -> {calls, total, self, largest, call, thread, source, jitted}. */
+const NO_SUM = {
+  calls: 0,
+  total: 0,
+  self: 0,
+  largest: -1,
+  call: null,
+  interpreted: 0,
+  jitted: 0,
+};
+
+/**
+ * Sum the totals of several threads: function -> {calls, total, self, largest, call, thread, source, interpreted,
+ * jitted, compiled}.
+ *
+ * Times interpreted and jitted are null where one of the threads has exact calls: those of the others aren't those of
+ * all.
+ */
 export function sumTotals(answers) {
   const sums = new Map();
   for (const { thread, source, functions: rows } of answers) {
     rows.function.forEach((id, i) => {
       if (rows.calls[i] === 0 && rows.total_ns[i] === 0) return;
-      const sum = sums.get(id) ?? { calls: 0, total: 0, self: 0, largest: -1, call: null, jitted: null };
+      const sum = sums.get(id) ?? { ...NO_SUM, compiled: rows.compiled_ns[i] };
       sum.calls += rows.calls[i];
       sum.total += rows.total_ns[i];
       sum.self += rows.self_ns[i];
-      if (rows.jitted.length > 0) sum.jitted = (sum.jitted ?? 0) + (rows.self_ns[i] * rows.jitted[i]) / 1000;
+      for (const part of ["interpreted", "jitted"])
+        if (rows[part].length === 0) sum[part] = null;
+        else if (sum[part] !== null) sum[part] += (rows.self_ns[i] * rows[part][i]) / 1000;
       if (rows.largest_call[i] >= 0 && rows.largest_ns[i] > sum.largest) {
         Object.assign(sum, { largest: rows.largest_ns[i], call: rows.largest_call[i], thread, source });
       }

@@ -6,6 +6,7 @@ import * as format from "../format.js";
 import { KIND_NAMES } from "./events.js";
 import { cssOf } from "./palette.js";
 import { momentText } from "./ticks.js";
+import { sinceWords } from "./words.js";
 
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
 
@@ -31,7 +32,8 @@ export function showCall(place, { call, each, sum, run, span }, actions) {
       call && callFacts(call, run, span),
       each.module && fact("module", each.module),
       sum && fact("all its calls", `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`),
-      sum && fact("all, itself", format.duration(Math.round(sum.self))),
+      sum && fact("all, itself", format.duration(Math.round(sum.self)), jittedNote(sum)),
+      sum && fact("compiled", sinceWords(sum)),
     ),
     element(
       "div",
@@ -42,6 +44,12 @@ export function showCall(place, { call, each, sum, run, span }, actions) {
     ),
   );
 }
+
+/** The share of a function's self time in compiled code; exact calls don't tell it. */
+const jittedNote = ({ self, jitted }) =>
+  jitted !== null &&
+  self > 0 &&
+  element("span", { class: "soft" }, `, ${format.share(jitted / self)} of it jitted`);
 
 function callFacts(call, run, span) {
   const share = format.share(span > 0 ? call.duration / span : 0);

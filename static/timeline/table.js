@@ -3,6 +3,7 @@
 import { element, fill } from "../element.js";
 import * as format from "../format.js";
 import { barCell } from "../links.js";
+import { sinceWords } from "./words.js";
 
 const COLUMNS = [
   ["name", "Function"],
@@ -11,6 +12,12 @@ const COLUMNS = [
   ["calls", "Calls"],
   ["largest", "Largest"],
 ];
+const FACTS = [
+  ["Interpreted", "of its self time, by samples"],
+  ["Jitted", "of its self time, by samples"],
+  ["Compiled", "since when compiled code goes through it, inlined or not"],
+];
+const EXACT = "Exact calls come without samples: how much of them ran in compiled code isn't known.";
 const SHOWN = 500;
 
 /** Sort the functions of totals; names go up, numbers down, unless told. */
@@ -46,7 +53,9 @@ export function table(actions) {
               "tr",
               {},
               COLUMNS.map((column) => head(column, sort, order, actions)),
-              element("th", { class: "number" }, "Jitted"),
+              FACTS.map(([title, why]) =>
+                element("th", { class: "number", scope: "col", title: why }, title),
+              ),
             ),
           ),
           element(
@@ -94,10 +103,13 @@ function line({ each, sum, lit, colour }, most, selected, actions) {
     barCell(format.duration(Math.round(sum.self)), sum.self / most.self),
     element("td", { class: "number" }, format.count(sum.calls)),
     element("td", { class: "number" }, sum.largest < 0 ? "–" : format.duration(sum.largest)),
-    element(
-      "td",
-      { class: "number" },
-      sum.jitted === null ? "–" : format.share(sum.self > 0 ? sum.jitted / sum.self : 0),
-    ),
+    partCell(sum.interpreted, sum.self),
+    partCell(sum.jitted, sum.self),
+    element("td", { class: sum.compiled >= 0 ? "number" : "number soft" }, sinceWords(sum)),
   );
+}
+
+function partCell(part, self) {
+  if (part === null) return element("td", { class: "number unknown", title: EXACT }, format.NOT_KNOWN);
+  return element("td", { class: "number" }, self > 0 ? format.share(part / self) : "–");
 }

@@ -35,6 +35,10 @@ export function eventWords({ kind, start, duration, count, busy }) {
   return kind === "mark" ? `mark  ·  ${at}` : `${KIND_NAMES[kind]}, ${format.duration(duration)}  ·  ${at}`;
 }
 
+/** Since when compiled code goes through a function. */
+export const sinceWords = ({ compiled }) =>
+  compiled >= 0 ? `since ${format.duration(compiled)}` : "in no trace";
+
 /** A selected call for a listener: name, time, level. */
 export function callWords(call, each) {
   return `${each.qualname}, ${format.duration(call.duration)}, level ${call.depth}, at ${momentText(call.start, call.duration)}`;

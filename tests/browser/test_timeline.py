@@ -587,6 +587,18 @@ def test_the_table_sorts_and_selects(page: Page, seven: str) -> None:
     expect(rows.first).to_have_attribute("aria-selected", "true")
 
 
+def test_the_table_says_what_is_known_of_compiled_code(page: Page, seven: str) -> None:
+    opened(page, seven, "?view=table")
+    row = page.locator("tbody tr", has_text="bar").locator("td")
+    expect(row.nth(5)).to_have_text("not known")
+    expect(row.nth(6)).to_have_attribute("title", re.compile("Exact calls come without samples"))
+    expect(row.nth(7)).to_have_text("since 4.00 ms")
+    expect(page.locator("tbody tr", has_text="foo").locator("td").nth(7)).to_have_text("in no trace")
+    opened(page, seven, "?view=table&sampled=0")
+    expect(row.nth(5)).to_have_text("0 %")
+    expect(row.nth(6)).to_have_text("100 %")
+
+
 def test_the_url_shows_another_the_same_picture(page: Page, seven: str) -> None:
     found = click(page, opened(page, seven), "bar")
     for key in "fgec":

@@ -5,6 +5,7 @@ import { leastUsedCache } from "../../static/timeline/cache.js";
 import { functionColours, hash, identity, rowColours, stableColour } from "../../static/timeline/colours.js";
 import { decodeRows, firstAfter, rowAt, rowOfCall, rowsOf } from "../../static/timeline/columns.js";
 import { COMMANDS, commandOf } from "../../static/timeline/commands.js";
+import { sumTotals } from "../../static/timeline/data.js";
 import { litFunctions, litRows } from "../../static/timeline/dim.js";
 import { eventBeside, eventRows } from "../../static/timeline/events.js";
 import { FilterFault, makeMatcher, parseFilter } from "../../static/timeline/filter.js";
@@ -453,4 +454,36 @@ test("pauses are counted as far as they lie in the selected time", () => {
     pauseWords({ start: 0, end: 5e6, busy: 1e6, count: 3 }),
     /^3 pauses in 5.00 ms, 1.00 ms together/,
   );
+});
+
+test("parts interpreted and jitted are told where samples tell them of every thread", () => {
+  const rows = (more) => ({
+    function: [0, 1],
+    total_ns: [100, 50],
+    self_ns: [50, 50],
+    calls: [1, 2],
+    largest_ns: [100, 30],
+    largest_call: [0, 1],
+    interpreted: [],
+    jitted: [],
+    compiled_ns: [-1, 40],
+    ...more,
+  });
+  const sampled = {
+    thread: 0,
+    source: "sampled",
+    functions: rows({ interpreted: [800, 200], jitted: [0, 800] }),
+  };
+  const exact = { thread: 1, source: "exact", functions: rows({ function: [1, 2], compiled_ns: [40, -1] }) };
+  const sums = sumTotals([sampled, exact]);
+  const parts = [0, 1, 2].map((id) => {
+    const { interpreted, jitted, compiled } = sums.get(id);
+    return { interpreted, jitted, compiled };
+  });
+  assert.deepEqual(parts, [
+    { interpreted: 40, jitted: 0, compiled: -1 },
+    { interpreted: null, jitted: null, compiled: 40 },
+    { interpreted: null, jitted: null, compiled: -1 },
+  ]);
+  assert.deepEqual(sumTotals([exact, sampled]).get(1).jitted, null);
 });

@@ -230,9 +230,28 @@ def test_totals_of_the_seven(seven: Api) -> None:
     assert found["self_ns"] == [ms * MS for ms in (9, 12, 14, 7, 6, 2)]
     assert found["calls"] == [1, 1, 1, 1, 1, 2]
     assert found["interpreted"] == []
+    assert found["compiled_ns"] == [-1] * 6
     part = seven("/totals", start=12 * MS, end=20 * MS)["functions"]
     assert dict(zip(part["function"], part["total_ns"])) == {0: 8 * MS, 2: 8 * MS, 3: 1 * MS, 4: 2 * MS}
     assert dict(zip(part["function"], part["calls"])) == {0: 0, 2: 0, 3: 1, 4: 1}
+
+
+def test_functions_are_compiled_since_the_first_trace_through_them(
+    client: FlaskClient, upload: Any, bundle: r.Bundle, encoded: Any
+) -> None:
+    inlined = replace(bundle.traces[1], start_ns=500, end_ns=700)
+    point = r.MergePoint(0, 1, 1, 1, 0, 10, None)
+    stage = replace(inlined.stages["optimised"], points=[point])
+    traces = [
+        replace(bundle.traces[0], start_ns=600, end_ns=900),
+        replace(inlined, stages={"optimised": stage}),
+    ]
+    calls = [r.CallChunk(0, 0, [0, 1, 10], [90, 8, 8], [0, 1, 1], [0, 1, 2])]
+    third = r.Function(1, "other", "other", 30)
+    changed = replace(bundle, traces=traces, calls=calls, functions=[*bundle.functions, third])
+    answer = upload(gzip.compress(encoded(changed)), "gzip").get_json()
+    found = Api(client, answer["id"])("/totals")["functions"]
+    assert dict(zip(found["function"], found["compiled_ns"])) == {0: 900, 1: 700, 2: -1}
 
 
 def test_the_seven_from_both_sides(seven: Api) -> None:
