@@ -202,3 +202,28 @@ def test_a_pause_ends_open_calls_and_none_is_in_it(twice: Any) -> None:
     ((start, end),) = opened.of("processes")[0].paused
     assert calls[0].end == calls[1].end
     assert all(call.end <= start + 1_000_000 or call.start >= end - 1_000_000 for call in calls)
+
+
+# Its events, 8 bytes each, would be 77 MB.
+LONG = """\
+def resident():
+    with open("/proc/self/status") as stream:
+        return next(int(line.split()[1]) for line in stream if line.startswith("VmHWM:"))
+def one(n):
+    return n + 1
+def many(n):
+    for i in range(n):
+        one(i)
+many(300_000)
+before = resident()
+many(4_500_000)
+print(resident() - before)
+"""
+
+
+def test_the_programs_memory_does_not_grow_with_its_calls(twice: Any) -> None:
+    twice.write("prog.py", LONG)
+    done = twice.recorded("--calls", "exact", "--min-duration", "0.01", "prog.py")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert int(done.stdout) <= 64 * 1024, "KiB"
+    assert sum(each.count for each in twice.opened().of("problems") if "left" in each.kind) > 4_500_000
