@@ -1,7 +1,8 @@
 """Measure the time line in a headless Chromium: frames while zooming and moving, and how soon it is there.
 
 The calls are those of timeline_data.py.  For the second number speedscope, fetched from npm the first time,
-opens the same calls in the same browser, in turn.
+opens the same calls in the same browser, in turn.  With ``--data`` the runs stay in that folder, and the next
+measurement takes them from there instead of making them again.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ import json
 import subprocess
 import tempfile
 import threading
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import machine
 import timeline_data
 from measure import pypy
 from playwright.sync_api import Browser, sync_playwright
 from programs import CACHE
-from serving import send, served
+from serving import TRACEBIN, _address, send
 
 from tracebin.bundle import records as r
 
@@ -92,15 +94,18 @@ async () => {
 def main() -> None:
     options = _options()
     machine.describe(pypy(), f"{options.loads} loads, Chromium without a GPU, 1400x900")
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, served() as address, sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        for count in options.calls:
-            url = _published(Path(name), address, count)
-            print(f"\n{count:,} calls")
-            _frames(browser, url)
-            if count <= options.compare:
-                _first_pictures(browser, url, Path(name), count, options.loads)
-        browser.close()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        data = options.data or Path(name) / "data"
+        data.mkdir(exist_ok=True)
+        with _served(data) as address, sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            for count in options.calls:
+                url = f"{address}/runs/{_published(Path(name), data, address, count)}/timeline"
+                print(f"\n{count:,} calls")
+                _frames(browser, url)
+                other = Path(name) if count <= options.compare else None
+                _first_pictures(browser, url, other, count, options.loads)
+            browser.close()
 
 
 def _options() -> argparse.Namespace:
@@ -108,14 +113,29 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, nargs="+", default=[MILLION, 10 * MILLION])
     parser.add_argument("--loads", type=int, default=3)
     parser.add_argument("--compare", type=int, default=MILLION, help="most calls that speedscope opens too")
+    parser.add_argument("--data", type=Path, help="keep the runs in this folder, use those that are there")
     return parser.parse_args()
 
 
-def _published(folder: Path, address: str, count: int) -> str:
-    path = folder / "bundle.json.gz"
-    with gzip.open(path, "wb", compresslevel=1) as out:
-        timeline_data.write(out, count)
-    return f"{address}/runs/{send(address, path)}/timeline"
+@contextmanager
+def _served(data: Path) -> Iterator[str]:
+    command = [*TRACEBIN, "serve", "--port", "0", "--data", str(data)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield _address(process)
+        finally:
+            process.terminate()
+
+
+def _published(folder: Path, data: Path, address: str, count: int) -> str:
+    """Give the id of the run of ``count`` calls; it is made and sent where ``data`` hasn't got it."""
+    named = data / f"frames-{count}.txt"
+    if not named.exists():
+        path = folder / "bundle.json.gz"
+        with gzip.open(path, "wb", compresslevel=1) as out:
+            timeline_data.write(out, count)
+        named.write_text(send(address, path))
+    return named.read_text()
 
 
 def _frames(browser: Browser, url: str) -> None:
@@ -132,7 +152,12 @@ def _frames(browser: Browser, url: str) -> None:
     print(f"p95 of all: {p95:.1f} ms, bar {BAR_MS:g}: {'met' if p95 <= BAR_MS else 'missed'}")
 
 
-def _first_pictures(browser: Browser, url: str, folder: Path, count: int, loads: int) -> None:
+def _first_pictures(browser: Browser, url: str, folder: Optional[Path], count: int, loads: int) -> None:
+    """Open the page and, with a ``folder`` for its files, speedscope in turn."""
+    if folder is None:
+        ours = median(_opened(browser, url, SETTLED) for _ in range(loads)) / 1000
+        print(f"from navigation to the first full picture: {ours:.2f} s")
+        return
     with _Other(folder, count) as other:
         times: List[Tuple[float, float]] = [
             (_opened(browser, url, SETTLED), _opened(browser, other.url, LOADED)) for _ in range(loads)

@@ -1,5 +1,6 @@
 // Drawing: at most once a frame, from what is at hand; what is missing is asked for and drawn when it comes.
 
+import { turns } from "./asking.js";
 import { EVENT_KINDS } from "./filter.js";
 import { pausesIn } from "./pauses.js";
 import { bandRows, RIBBON_PX } from "./tracks.js";
@@ -20,6 +21,7 @@ export class Drawing {
     this.lastAsk = Number.NEGATIVE_INFINITY;
     this.laterAsk = null;
     this.resting = null;
+    this.turns = turns();
   }
 
   /** A gesture has moved the picture. */
@@ -158,17 +160,28 @@ export class Drawing {
     );
   }
 
+  /** Ask for what is missing: all of it at rest, one thing after the other while a gesture goes on. */
   ask() {
-    const { thread, range, stage } = this.page;
-    const width = stage.size.width * (this.resting === null ? 1 : MOVING_PART);
-    const isTime = this.page.views.kind === "time";
-    const wishes = [[this.overviewStore(), this.page.data.domain, width]];
-    if (isTime && thread && !this.page.state.hidden.has("ribbon"))
-      wishes.push([this.page.data.states(thread.id), range, width / RIBBON_PX]);
-    if (isTime) wishes.push([this.page.data.events(thread?.process ?? 0), range, width]);
-    let busy = this.page.state.view !== "table" && stage.ask(range, width);
-    for (const [store, wanted, pixels] of wishes) busy = (store?.ask(wanted, pixels) ?? false) || busy;
+    const wishes = this.wishes();
+    if (this.resting !== null) return this.turns.ask(wishes);
+    let busy = false;
+    for (const [store, wanted, pixels] of wishes) busy = store.ask(wanted, pixels) || busy;
     return busy;
+  }
+
+  /** What the picture is drawn from, as [store, range, width]. */
+  wishes() {
+    const { thread, range, stage, state, views, data } = this.page;
+    const width = stage.size.width * (this.resting === null ? 1 : MOVING_PART);
+    const calls = state.view === "table" ? [] : [...stage.storesInSight()];
+    const wishes = calls.map((store) => [store, range, width]);
+    const overview = this.overviewStore();
+    if (overview) wishes.push([overview, data.domain, width]);
+    if (views.kind !== "time") return wishes;
+    if (thread && !state.hidden.has("ribbon"))
+      wishes.push([data.states(thread.id), range, width / RIBBON_PX]);
+    wishes.push([data.events(thread?.process ?? 0), range, width]);
+    return wishes;
   }
 
   showProgress(busy) {

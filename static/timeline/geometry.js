@@ -73,19 +73,29 @@ export function covers(window, [from, to], width, [first, last]) {
  * Choose what to draw a view from: windows in the order of painting, the best over the others.
  *
  * Best is the coarsest that is fine enough for `wanted`, since it has the fewest rows; then the finest of those that
- * aren't.  What lies below a window that holds the whole view isn't needed.
+ * aren't.  A window is left out where better ones hold all that it has of the view: after a zoom in, the way out
+ * would paint every finer window below the one that is seen.
  */
 export function paintOrder(windows, [from, to], wanted = 0) {
   const hit = windows.filter((each) => each.start < to && each.end > from);
   const rank = ({ resolution }) => (resolution <= wanted ? wanted - resolution : FAR + resolution);
   hit.sort((one, other) => rank(one) - rank(other) || other.end - other.start - (one.end - one.start));
   const chosen = [];
+  let gaps = [[from, to]];
   for (const window of hit) {
+    if (!gaps.some((gap) => window.start < gap[1] && window.end > gap[0])) continue;
     chosen.push(window);
-    if (window.start <= from && window.end >= to) break;
+    gaps = gaps.flatMap((gap) => outside(gap, window));
   }
   return chosen.reverse();
 }
+
+/** What is left of a span without a window. */
+const outside = ([from, to], { start, end }) =>
+  [
+    [from, Math.min(to, start)],
+    [Math.max(from, end), to],
+  ].filter(([first, last]) => first < last);
 
 /**
  * Lay blocks out below each other: each has `depths` rows under a header, none where it is folded.

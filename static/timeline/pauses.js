@@ -95,6 +95,7 @@ function hatch(context, colour) {
 
 /** Draw the pauses over one stretch of height, {top, height}, of a picture; with a label where there is room. */
 export function drawPauses(context, pauses, { top, height }, { range, palette }, width, label = true) {
+  if (pauses.length === 0) return;
   const perNs = width / (range[1] - range[0]);
   const room = context.measureText(LABEL).width + 2 * MARGIN;
   for (const { start, end, busy } of pauses) {

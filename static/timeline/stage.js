@@ -126,8 +126,6 @@ export function stage(gutter) {
     return seen;
   }
 
-  const partsInSight = () => new Set(findRows().map(({ part }) => part));
-
   function colouring(columns, block, paint) {
     const group = block.group ?? block.key;
     if (columns.painted !== paint || columns.paintedFor !== group) {
@@ -240,12 +238,8 @@ export function stage(gutter) {
       empty.hidden = text === null;
       empty.textContent = text ?? "";
     },
-    /** Ask for what the rows in sight lack at a width; true while something is under way. */
-    ask(range, width) {
-      let busy = false;
-      for (const part of partsInSight()) busy = part.store.ask(range, width) || busy;
-      return busy;
-    },
+    /** What the rows in sight are drawn from. */
+    storesInSight: () => new Set(findRows().map(({ part }) => part.store)),
     /** The row under a point of the picture: {block, columns, row, …}, or null. */
     hit(x, y, range) {
       const place = placeAt(y + scrolled, blocks, tops);
