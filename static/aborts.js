@@ -27,6 +27,27 @@ export async function mount(place) {
     heading(total, aborts),
     groups.map((group) => reasonSection(group, run)),
   );
+  window.addEventListener("hashchange", () => followHash(place));
+  followHash(place);
+}
+
+/** Bring the abort that the address names into sight, unfolded and marked. */
+function followHash(place) {
+  const id = /^#(abort-\d+)$/.exec(location.hash)?.[1];
+  if (!id) return;
+  for (const before of place.querySelectorAll(".here")) before.classList.remove("here");
+  const attempt = document.getElementById(id);
+  place.querySelector(".no-such")?.remove();
+  if (!attempt) {
+    const text = `There is no ${id.replace("-", " ")} in this run.`;
+    place.querySelector("header").append(element("p", { class: "no-such", role: "status" }, text));
+    return;
+  }
+  attempt.classList.add("here");
+  const folded = attempt instanceof HTMLDetailsElement;
+  if (folded) attempt.open = true;
+  attempt.scrollIntoView({ block: "center" });
+  (folded ? attempt.querySelector("summary") : attempt).focus({ preventScroll: true });
 }
 
 const wasted = (aborts) => aborts.reduce((sum, abort) => sum + abort.duration_ns, 0);
@@ -54,7 +75,7 @@ function placeEntry(aborts, run) {
   const repeated = `${format.count(aborts.length)} times, ${format.duration(wasted(aborts))} in all`;
   return element(
     "article",
-    { class: "abort" },
+    { class: "abort", ...(aborts.length === 1 && named(abort)), tabindex: aborts.length === 1 && -1 },
     element(
       "h3",
       {},
@@ -69,6 +90,8 @@ function placeEntry(aborts, run) {
   );
 }
 
+const named = ({ id }) => ({ id: `abort-${id}` });
+
 const attempt = (abort) => [element("dl", { class: "facts" }, facts(abort)), pathDetails(abort)];
 
 // Filled when it is opened: one place can have been tried a thousand times.
@@ -76,7 +99,7 @@ function foldedAttempt(abort, i, run) {
   const text = `${i + 1}. took ${format.duration(abort.duration_ns)}, at ${format.duration(abort.start_ns)}`;
   const details = element(
     "details",
-    { class: "attempt" },
+    { class: "attempt", ...named(abort) },
     element("summary", {}, text, " ", verdict(abort, run)),
   );
   const open = () =>

@@ -21,6 +21,9 @@ export function traceUrl(run, trace, op = null) {
   return `${pageUrl("runs", run, "traces", trace)}${op === null ? "" : `#op-${op}`}`;
 }
 
+/** The address of one abort in the list of them. */
+export const abortUrl = (run, abort) => `${pageUrl("runs", run, "aborts")}#abort-${abort}`;
+
 /** The address a run's bundle is downloaded from. */
 export const bundleUrl = (run) => apiUrl("runs", run, "bundle");
 

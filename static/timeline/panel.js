@@ -1,6 +1,6 @@
 // Beside the picture: what is known of the selected call or event, and the legend that counts.
 
-import { pageUrl, traceUrl } from "../api.js";
+import { abortUrl, traceUrl } from "../api.js";
 import { element, fill } from "../element.js";
 import * as format from "../format.js";
 import { KIND_NAMES } from "./events.js";
@@ -69,7 +69,7 @@ function callFacts(call, run, span) {
 export function showEvent(place, { event, run, mark }) {
   const link =
     event.kind === "abort"
-      ? element("a", { href: pageUrl("runs", run, "aborts") }, "all aborts")
+      ? element("a", { href: abortUrl(run, event.id) }, `abort ${event.id}`)
       : ["tracing", "optimising", "backend"].includes(event.kind) &&
         element("a", { href: traceUrl(run, event.id) }, `trace ${event.id}`);
   fill(
@@ -83,7 +83,7 @@ export function showEvent(place, { event, run, mark }) {
       event.kind !== "mark" && fact("takes", format.duration(event.duration)),
       event.count > 1 &&
         fact("here", `${format.count(event.count)} of them, ${format.duration(event.busy)} together`),
-      link && fact("of", link),
+      link && fact(event.kind === "abort" ? "see" : "of", link),
       mark?.data && fact("data", element("code", {}, mark.data)),
     ),
   );

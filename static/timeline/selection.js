@@ -1,6 +1,6 @@
 // The selected call or event: how it is chosen, walked from, zoomed to and told.
 
-import { pageUrl, traceUrl } from "../api.js";
+import { abortUrl, traceUrl } from "../api.js";
 import * as format from "../format.js";
 import { MOST_FUNCTIONS_TO_FIND } from "./data.js";
 import { eventBeside, TRACK_ROWS } from "./events.js";
@@ -301,7 +301,7 @@ export class Selection {
   open() {
     const { page, event, call } = this;
     page.rememberNow();
-    if (event?.kind === "abort") location.assign(`${pageUrl("runs", page.run, "aborts")}#abort-${event.id}`);
+    if (event?.kind === "abort") location.assign(abortUrl(page.run, event.id));
     else if (event && JIT_KINDS.includes(event.kind)) location.assign(traceUrl(page.run, event.id));
     else if (call?.trace >= 0) location.assign(traceUrl(page.run, call.trace));
     else page.pointing.tell("No trace belongs to what is selected.");

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 
@@ -48,3 +50,24 @@ def test_a_run_without_aborts_says_so(page: Page, run: str) -> None:
     page.route("**/api/v1/runs/*/aborts", lambda route: route.fulfill(json=nothing))
     page.goto(f"/runs/{run}/aborts")
     expect(page.get_by_text("No tracing was aborted in this run.")).to_be_visible()
+
+
+def test_an_address_leads_to_one_abort_of_many(page: Page, run: str) -> None:
+    answer = page.request.get(f"/api/v1/runs/{run}/aborts").json()
+    abort = answer["aborts"][0]
+    # Every third place was tried once; of the others each was tried twice.
+    places = [abort | {"id": i, "line": i // 3 * 2 + (i % 3 > 0)} for i in range(600)]
+    page.route("**/api/v1/runs/*/aborts", lambda route: route.fulfill(json={**answer, "aborts": places}))
+    page.goto(f"/runs/{run}/aborts#abort-481")
+    folded = page.locator("details#abort-481")
+    expect(folded).to_be_in_viewport()
+    expect(folded).to_have_class(re.compile("here"))
+    expect(folded.locator("> summary")).to_be_focused()
+    expect(folded).to_contain_text("no inlinable function found!")
+    page.evaluate("location.hash = '#abort-42'")
+    expect(page.locator("article#abort-42")).to_be_in_viewport()
+    expect(page.locator("article#abort-42")).to_be_focused()
+    expect(page.locator(".here")).to_have_count(1)
+    page.evaluate("location.hash = '#abort-700'")
+    expect(page.get_by_role("status")).to_have_text("There is no abort 700 in this run.")
+    expect(page.locator(".here")).to_have_count(0)

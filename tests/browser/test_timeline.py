@@ -356,6 +356,18 @@ def test_a_click_on_jit_work_opens_its_trace_and_others_are_told_of(page: Page, 
     assert when(page)["event"]["kind"] == "tracing"
 
 
+def test_a_click_on_an_abort_opens_it_though_its_kind_is_filtered_out(page: Page, seven: str) -> None:
+    found = opened(page, seven, "?filter=cat:gc")
+    place = {"x": 30.5 * MS * found["width"] / END, "y": 7}
+    page.locator('[data-track="aborts"] canvas').click(position=place)
+    expect(page).to_have_url(re.compile(f"/runs/{seven}/aborts#abort-0$"))
+    expect(page.locator("#abort-0.here")).to_be_in_viewport()
+    page.go_back()
+    when(page, "d => d.event?.kind === 'abort'")
+    page.locator(".details").get_by_role("link", name="abort 0").click()
+    expect(page.locator("#abort-0.here")).to_be_in_viewport()
+
+
 def test_a_trace_leads_to_its_place_in_the_time_line(page: Page, seven: str) -> None:
     page.goto(f"/runs/{seven}/traces/1")
     page.get_by_title("show it in the time line").click()
