@@ -1,7 +1,11 @@
-// Which windows to ask for while a hand moves the picture.  Pure but for the asking.
+// What to ask for while a hand moves the picture.  Pure but for the asking.
+
+// Who is far from the server waits for its answers anyhow, and needn't as long again.
+const LONGEST_MS = 150;
 
 /**
- * Make the asking in turns: one request under way at a time, and none that is given up.
+ * Make the asking in turns: one request under way at a time, none that is given up, and after each a pause as long
+ * as it took.
  *
  * A request that is aborted is answered all the same and thrown away; of those that a fast zoom gave up, several
  * worked at once beside the browser that was to draw.  One that is under way is almost always of use: it is drawn
@@ -10,16 +14,24 @@
 export function turns() {
   const last = new WeakMap();
   let turn = 0;
+  let asked = null;
+  let pause = 0;
 
   return {
-    /** Ask for the first thing wanted, the longest unasked first; true while something is under way. */
-    ask(wishes) {
+    /** Ask for the first thing wanted at a time, the longest unasked first; true while something is under way. */
+    ask(wishes, now) {
       if (wishes.some(([store]) => store.busy)) return true;
+      if (asked !== null) {
+        pause = now + Math.min(now - asked, LONGEST_MS);
+        asked = null;
+      }
+      if (now < pause) return true;
       const inTurn = [...wishes].sort(([one], [other]) => (last.get(one) ?? 0) - (last.get(other) ?? 0));
       for (const [store, view, width] of inTurn) {
         if (!store.ask(view, width)) continue;
         turn += 1;
         last.set(store, turn);
+        asked = now;
         return true;
       }
       return false;

@@ -5,7 +5,7 @@ import { EVENT_KINDS } from "./filter.js";
 import { pausesIn } from "./pauses.js";
 import { bandRows, RIBBON_PX } from "./tracks.js";
 
-// New windows are asked for no more often than this, so that a fast zoom doesn't ask for each that it passes.
+// At rest, new windows are asked for no more often than this; while a gesture goes on, they are in turn.
 const ASK_MS = 90;
 // While a gesture goes on, a quarter of the fineness is asked for, which comes and is taken in in a quarter of the
 // time; this long after its last movement, all of it.
@@ -22,6 +22,8 @@ export class Drawing {
     this.laterAsk = null;
     this.resting = null;
     this.turns = turns();
+    this.range = null;
+    this.lastChange = Number.NEGATIVE_INFINITY;
   }
 
   /** A gesture has moved the picture. */
@@ -45,11 +47,21 @@ export class Drawing {
     const before = this.page.stage.size.width;
     this.page.stage.measure();
     if (this.page.stage.size.width !== before) this.page.gestures.sync();
+    this.noteMovement(this.page.range);
     const scene = this.scene();
     if (this.page.state.view !== "table") this.page.stage.draw(scene);
     this.drawAbove(scene);
     if (this.page.pointing.row === null) this.page.pointing.sayRange();
     this.askForMore();
+  }
+
+  /** See a key that is held, or the lens that is dragged, as the gesture it is; a single jump is none. */
+  noteMovement(range) {
+    if (this.range !== null && range[0] === this.range[0] && range[1] === this.range[1]) return;
+    const now = performance.now();
+    if (now - this.lastChange < REST_MS) this.moved();
+    this.lastChange = now;
+    this.range = [...range];
   }
 
   /** All that the drawing parts need to know of this moment. */
@@ -140,8 +152,8 @@ export class Drawing {
   }
 
   askForMore() {
-    const wait = (this.lastAsk ?? 0) + ASK_MS - performance.now();
-    if (wait > 0) {
+    const wait = this.lastAsk + ASK_MS - performance.now();
+    if (wait > 0 && this.resting === null) {
       this.laterAsk ??= setTimeout(() => {
         this.laterAsk = null;
         this.schedule();
@@ -163,7 +175,7 @@ export class Drawing {
   /** Ask for what is missing: all of it at rest, one thing after the other while a gesture goes on. */
   ask() {
     const wishes = this.wishes();
-    if (this.resting !== null) return this.turns.ask(wishes);
+    if (this.resting !== null) return this.turns.ask(wishes, performance.now());
     let busy = false;
     for (const [store, wanted, pixels] of wishes) busy = store.ask(wanted, pixels) || busy;
     return busy;
