@@ -96,10 +96,10 @@ export const COMMANDS = [
 export const GESTURES = [
   ["Ctrl-wheel, pinch", "zoom at the pointer"],
   ["wheel", "scroll through the depth; sideways, through time"],
-  ["drag", "move the picture"],
+  ["drag, one finger", "move the picture"],
   ["drag in the ruler or the overview", "select a time: lists and totals are of it alone"],
   ["Shift-drag", "measure"],
-  ["click, double click", "select a call, zoom to it"],
+  ["click, double click; tap, two taps", "select a call, zoom to it"],
   ["rest on a call", "a card with its times"],
 ];
 

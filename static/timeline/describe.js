@@ -38,6 +38,7 @@ export function describePicture(page, { colour }) {
     domain: [...page.domain],
     chosen: state.range,
     width: stage.size.width,
+    height: stage.size.height,
     blocks: stage.blocks.map(({ key, title, depths, folded, source }) => ({
       key,
       title,

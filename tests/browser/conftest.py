@@ -59,6 +59,18 @@ INSTRUCTIONS_PER_OP = 5
 # For a machine that has much else to do; whoever waits goes on as soon as what is awaited is there.
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
+# A canvas can't be asked what is on it, so the page tells.
+WHEN = f"""async () => {{
+  const module = await import('/static/timeline.js');
+  const end = performance.now() + {PATIENCE_MS};
+  for (;;) {{
+    const d = module.describe();
+    if (d && d.settled && (%s)(d)) return d;
+    if (performance.now() > end)
+      throw new Error('never: ' + JSON.stringify({{...d, boxes: d?.boxes.length}}));
+    await new Promise(requestAnimationFrame);
+  }}
+}}"""
 
 
 @pytest.fixture(scope="session")
@@ -144,6 +156,12 @@ def forget(page: Page, context_args: dict[str, Any]) -> None:
     page.mouse.move(0, 0)
     page.set_viewport_size(context_args["viewport"])
     page.context.clear_cookies()
+
+
+@pytest.fixture
+def when(page: Page) -> Callable[..., dict[str, Any]]:
+    """Wait for the time line: what it says of itself once it is finished and a condition on that holds."""
+    return lambda condition="d => true": page.evaluate(WHEN % condition)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,8 @@ from playwright.sync_api import Page, expect
 from tracebin.bundle import records as r
 from tracebin.bundle.writer import write_bundle
 
+When = Callable[..., dict[str, Any]]
+
 STRUCTURE = """\
 def leaf(n):
     total = 0
@@ -68,22 +70,6 @@ PROGRAMS = {
     "hot": (HOT, []),
     "threads": (THREADS, ["--calls", "exact"]),
 }
-WHEN = """async () => {
-  const module = await import('/static/timeline.js');
-  const end = performance.now() + 60000;
-  for (;;) {
-    const d = module.describe();
-    if (d && d.settled && (%s)(d)) return d;
-    if (performance.now() > end) throw new Error('never: ' + JSON.stringify({...d, boxes: d?.boxes.length}));
-    await new Promise(requestAnimationFrame);
-  }
-}"""
-
-
-def when(page: Page, condition: str = "d => true") -> dict[str, Any]:
-    """What the picture says of itself once it is finished and the condition holds."""
-    found: dict[str, Any] = page.evaluate(WHEN % condition)
-    return found
 
 
 def asked(server: str, run: str, path: str) -> Any:
@@ -120,11 +106,11 @@ def starts_of(rows: dict[str, list[int]], start: int) -> list[int]:
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_boxes_are_the_calls_of_the_api(
-    page: Page, server: str, recordings: dict[str, str], name: str
+    page: Page, server: str, recordings: dict[str, str], name: str, when: When
 ) -> None:
     run = recordings[name]
     page.goto(f"/runs/{run}/timeline")
-    found = when(page)
+    found = when()
     threads = {thread["id"]: thread for thread in asked(server, run, "threads")["threads"]}
     names = asked(server, run, "names")["functions"]["qualname"]
     assert [block["key"] for block in found["blocks"]] == [
@@ -151,11 +137,11 @@ def test_boxes_are_the_calls_of_the_api(
 
 
 def test_jit_work_of_a_hot_program_leads_to_its_traces(
-    page: Page, server: str, recordings: dict[str, str]
+    page: Page, server: str, recordings: dict[str, str], when: When
 ) -> None:
     run = recordings["hot"]
     page.goto(f"/runs/{run}/timeline?colour=state&filter=cat:jit")
-    found = when(page)
+    found = when()
     whole = f"start={found['domain'][0]}&end={found['domain'][1]}&width={int(found['width'])}"
     tracks = asked(server, run, f"events?{whole}")["tracks"]
     drawn = [each["kind"] for each in found["events"]]
@@ -163,41 +149,43 @@ def test_jit_work_of_a_hot_program_leads_to_its_traces(
         kind: len(track["id"]) for kind, track in tracks.items()
     }
     page.keyboard.press(".")
-    event = when(page, "d => d.event !== null")["event"]
+    event = when("d => d.event !== null")["event"]
     assert event["kind"] in ("tracing", "abort")
     expect(page.locator(".legend")).to_contain_text("jitted")
     page.keyboard.press("o")
     expect(page).to_have_url(re.compile(f"/runs/{run}/(traces/{event['id']}|aborts)"))
 
 
-def test_threads_fold_and_one_is_chosen_for_the_tracks(page: Page, recordings: dict[str, str]) -> None:
+def test_threads_fold_and_one_is_chosen_for_the_tracks(
+    page: Page, recordings: dict[str, str], when: When
+) -> None:
     page.goto(f"/runs/{recordings['threads']}/timeline")
-    found = when(page, "d => d.blocks.length === 3")
+    found = when("d => d.blocks.length === 3")
     first = found["blocks"][0]["title"]
     page.get_by_role("button", name=first).click()
-    assert when(page, "d => d.blocks[0].folded")["boxes"][0]["block"] != "t0"
+    assert when("d => d.blocks[0].folded")["boxes"][0]["block"] != "t0"
     expect(page).to_have_url(re.compile("fold=0"))
     page.get_by_role("combobox", name="Thread").select_option(index=1)
     expect(page).to_have_url(re.compile("thread=1"))
     page.keyboard.press("3")
     page.locator(".pane").focus()
     page.keyboard.press("3")
-    when(page, "d => d.view === 'lines' && d.blocks.some((block) => block.title === 'inner')")
+    when("d => d.view === 'lines' && d.blocks.some((block) => block.title === 'inner')")
 
 
-def test_matches_are_stepped_through_from_thread_to_thread(page: Page, recordings: dict[str, str]) -> None:
+def test_matches_are_stepped_through_from_thread_to_thread(
+    page: Page, recordings: dict[str, str], when: When
+) -> None:
     page.goto(f"/runs/{recordings['threads']}/timeline?filter=/^work$/")
     seen = []
     for _ in range(2):
-        when(page)
+        when()
         page.keyboard.press("n")
-        seen.append(
-            when(page, f"d => d.selected && ![{','.join(map(str, seen))}].includes(d.selected.thread)")
-        )
+        seen.append(when(f"d => d.selected && ![{','.join(map(str, seen))}].includes(d.selected.thread)"))
         seen[-1] = seen[-1]["selected"]["thread"]
     assert seen == [1, 2]
     page.keyboard.press("Shift+N")
-    when(page, "d => d.selected.thread === 1")
+    when("d => d.selected.thread === 1")
 
 
 # --- next to nothing, and very much -------------------------------------------------
@@ -235,16 +223,16 @@ def stored(bundle: r.Bundle, folder: Path, upload: Callable[[Path], str]) -> str
     return upload(path)
 
 
-def test_an_empty_run_says_so(page: Page, tmp_path: Path, upload: Callable[[Path], str]) -> None:
+def test_an_empty_run_says_so(page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When) -> None:
     page.goto(f"/runs/{stored(a_run(0), tmp_path, upload)}/timeline")
     expect(page.locator(".nothing")).to_contain_text("No call was recorded")
     for key in "12345w.0n":
         page.keyboard.press(key)
-    assert when(page)["boxes"] == []
+    assert when()["boxes"] == []
 
 
 def test_one_sample_is_a_span_of_one_interval(
-    page: Page, tmp_path: Path, upload: Callable[[Path], str]
+    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
 ) -> None:
     one = a_run(
         10_000_000,
@@ -252,24 +240,24 @@ def test_one_sample_is_a_span_of_one_interval(
         samples=[r.SampleChunk(0, 5_000_000, [0], [0], [-1])],
     )
     page.goto(f"/runs/{stored(one, tmp_path, upload)}/timeline")
-    found = when(page)
+    found = when()
     assert [box["name"] for box in found["boxes"]] == ["main"]
     assert found["boxes"][0]["width"] > 1
 
 
 def test_an_hour_reads_in_minutes_and_zooms_to_microseconds(
-    page: Page, tmp_path: Path, upload: Callable[[Path], str]
+    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
 ) -> None:
     hour = 3_600_000_000_000
     call = r.CallChunk(0, 0, [0, hour // 2], [hour, 2_000], [0, 1], [0, 0])
     run = stored(a_run(hour, calls=[call]), tmp_path, upload)
     page.goto(f"/runs/{run}/timeline")
-    when(page, "d => d.boxes.length === 2")
+    when("d => d.boxes.length === 2")
     expect(page.locator(".ruler")).to_contain_text("30:00 min")
     page.goto(f"/runs/{run}/timeline?call=0.exact.1")
-    when(page, "d => d.selected !== null")
+    when("d => d.selected !== null")
     page.keyboard.press("f")
-    found = when(page, "d => d.range[1] - d.range[0] < 3000")
+    found = when("d => d.range[1] - d.range[0] < 3000")
     short = next(box for box in found["boxes"] if box["depth"] == 1)
     assert short["width"] > found["width"] / 2
     expect(page.locator(".ruler")).to_contain_text("1799.9999 s")
