@@ -29,11 +29,10 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Longest first: the jobs then end at about the same moment.
-CHECKS := test-recording test-python test-browser test-pypy test-packaging types lint imports test-js format-check
+CHECKS := test-cli test-browser test-python test-recorder test-pypy test-packaging types test-js lint imports format-check
 
 # Everything but the parts that have a target of their own.
-RECORDING_TESTS := tests/cli tests/recorder
-PYTHON_TESTS := tests $(addprefix --ignore=,tests/browser tests/packaging $(RECORDING_TESTS))
+PYTHON_TESTS := tests $(addprefix --ignore=tests/,browser packaging cli recorder)
 
 .PHONY: help install test demo bench format clean $(CHECKS) pypy chromium
 
@@ -75,8 +74,11 @@ imports: $(ALL) ## the contracts between the parts
 test-js: $(NODE) $(D3) ## the pure modules of the front end
 	npm run --silent test
 
-test-recording: $(ALL) $(D3) pypy ## the recorder and the commands, on CPython
-	pytest $(RECORDING_TESTS)
+test-cli: $(ALL) pypy ## the commands, and programs recorded by them
+	pytest tests/cli
+
+test-recorder: $(ALL) pypy ## the recorder's parts, on CPython
+	pytest tests/recorder
 
 test-python: $(ALL) $(D3) pypy ## the rest of pytest on CPython
 	pytest $(PYTHON_TESTS)
