@@ -404,6 +404,8 @@ class JitLog:
         self.collections.append(Collection(kind, section.start, section.stop, before, after))
 
     def _on_sync(self, section: Section) -> None:
+        if not section.lines:
+            return  # the agent was held up while it made this one
         time_ns = int(section.lines[0])
         if not 0 <= time_ns < 1 << 63:
             raise ValueError("a time out of range")

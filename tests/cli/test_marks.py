@@ -207,7 +207,8 @@ def test_a_pause_has_traces_but_no_samples(marked: Marked) -> None:
     assert marked.functions.index("in_pause") in started
     later = marked.sampled("resumed")
     assert len(later) > 0
-    assert min(later) >= end
+    # Of samples the log's clock tells the time, of the pause the program's own.
+    assert min(later) > end - CLOSE_NS
 
 
 # --- other programs -------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 # Two threads that work, each in a function of its own, one that sleeps, and one of no class's.
 PROGRAM = """\
-import _thread, sys, threading
+import _thread, sys, threading, time
 def first(work):
     total = 0
     while work(): total += sum(n % 7 for n in range(10_000))
@@ -28,7 +28,7 @@ def raw(done):
     done.release()
 stop = threading.Event()
 def goes_on():
-    return not stop.is_set()
+    return time.thread_time() < 0.15
 threads = [threading.Thread(target=each, args=(goes_on,), name=each.__name__) for each in (first, second)]
 threads.append(threading.Thread(target=asleep, name="before"))
 for thread in threads: thread.start()
@@ -37,9 +37,9 @@ done = _thread.allocate_lock()
 done.acquire()
 _thread.start_new_thread(raw, (done,))
 done.acquire()
-stop.wait(0.5)
+for thread in threads[:2]: thread.join()
 stop.set()
-for thread in threads: thread.join()
+threads[2].join()
 def fails(): raise ValueError("seen")
 thread = threading.Thread(target=fails, name="fails")
 thread.start()

@@ -226,6 +226,11 @@ def test_a_section_of_another_form_is_told(read_log: Any, name: str, line: str) 
     assert read.log.sync == [(20, 12)]
 
 
+def test_a_sync_mark_that_was_given_up_says_nothing(read_log: Any) -> None:
+    log = read_log(text(section(1, "tracebin-sync"), section(20, "tracebin-sync", "12"))).log
+    assert (log.sync, dict(log.problems)) == ([(20, 12)], {})
+
+
 def test_sections_nobody_knows_are_counted_by_name(read_log: Any) -> None:
     read = read_log(text(section(1, "jit-new"), section(20, "jit-new"), section(40, "gc-hardware")))
     assert dict(read.log.unknown) == {"jit-new": 2}
