@@ -3,7 +3,7 @@
 /**
  * Decode the columns of an answer about a `window`, {start, end, resolution}.
  *
- * `first[d]` to `first[d + 1]` are the rows of depth d.  Starts are differences within a depth, the first of
+ * `first[d]` to `first[d + 1]` are the rows of depth d, `longest[d]` is the longest of them.  Starts are differences within a depth, the first of
  * each counts from the window's start.
  */
 export function decodeRows(rows, window) {
@@ -14,6 +14,7 @@ export function decodeRows(rows, window) {
     length,
     depths,
     first: new Int32Array(depths + 1),
+    longest: new Float64Array(depths),
     depth: new Int32Array(rows.depth),
     begin: new Float64Array(length),
     duration: new Float64Array(rows.duration),
@@ -31,7 +32,7 @@ export function decodeRows(rows, window) {
 const column = (values, length) =>
   values?.length === length ? new Int32Array(values) : new Int32Array(length).fill(-1);
 
-function fillStarts({ first, begin, length, depths, start: zero }, { depth, start }) {
+function fillStarts({ first, longest, begin, duration, length, depths, start: zero }, { depth, start }) {
   let at = 0;
   for (let d = 0; d < depths; d += 1) {
     first[d] = at;
@@ -39,6 +40,7 @@ function fillStarts({ first, begin, length, depths, start: zero }, { depth, star
     for (; at < length && depth[at] === d; at += 1) {
       time += start[at];
       begin[at] = time;
+      if (duration[at] > longest[d]) longest[d] = duration[at];
     }
   }
   first[depths] = length;

@@ -201,9 +201,11 @@ export function stage(gutter) {
       if (!layersOf.has(part)) layersOf.set(part, part.store.layers(range, size.width));
       const layers = layersOf.get(part);
       for (const [i, columns] of layers.entries()) {
+        const line = depth - part.first + part.offset;
+        if (!(columns.longest[line] * perNs >= least)) continue;
         const above = layers.slice(i + 1);
-        const [, end] = rowsOf(columns, depth - part.first + part.offset);
-        let row = firstAfter(columns, depth - part.first + part.offset, range[0]);
+        const [, end] = rowsOf(columns, line);
+        let row = firstAfter(columns, line, range[0]);
         for (; row < end && columns.begin[row] < range[1]; row += 1) {
           const width = columns.duration[row] * perNs;
           if (width < least) continue;
