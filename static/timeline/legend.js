@@ -98,7 +98,7 @@ const LEGENDS = {
       text: state,
       note: shares ? format.share(shares[i]) : "",
     })).filter((_, i) => !shares || shares[i] > 0),
-    more: "Calls that were traced exactly have no state of their own.",
+    more: "Exact calls have no state of their own.",
   }),
   thread: ({ palette, threads }) => ({
     title: "Threads",
