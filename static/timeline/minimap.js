@@ -82,11 +82,7 @@ export function minimap(gutter, actions) {
       }
       if (drawn?.columns !== columns || drawn?.paint !== paint) {
         resize(canvas, width, HEIGHT, ratio);
-        if (columns) paintOverview(canvas, columns, paint, block, span, palette, ratio);
-        const pauses = columns ? pausesIn(paused, span, width) : [];
-        const whole = { top: 0, height: canvas.height };
-        const pen = canvas.getContext("2d", { alpha: false });
-        drawPauses(pen, pauses, whole, { range: span, palette }, canvas.width, false);
+        if (columns) paintOverview(canvas, { columns, paint, block, palette, span, paused, ratio }, width);
         drawn = { columns, paint };
       }
       if (!making) {
@@ -97,7 +93,7 @@ export function minimap(gutter, actions) {
   };
 }
 
-function paintOverview(canvas, columns, paint, block, span, palette, ratio) {
+function paintOverview(canvas, { columns, paint, block, palette, span, paused, ratio }, width) {
   const image = new ImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer).fill(palette.paper);
   const shown = Math.max(1, Math.min(columns.depths, canvas.height));
@@ -112,5 +108,8 @@ function paintOverview(canvas, columns, paint, block, span, palette, ratio) {
   const gap = height > 3 * ratio ? 1 : 0;
   const edges = { top: 0, bottom: canvas.height, gap, paper: palette.paper };
   paintRows(pixels, canvas.width, [{ columns, colours }], scale, rows, edges);
-  canvas.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
+  const context = canvas.getContext("2d", { alpha: false });
+  context.putImageData(image, 0, 0);
+  const whole = { top: 0, height: canvas.height };
+  drawPauses(context, pausesIn(paused, span, width), whole, { range: span, palette }, canvas.width, false);
 }

@@ -226,6 +226,11 @@ def stored(bundle: r.Bundle, folder: Path, upload: Callable[[Path], str]) -> str
 def test_an_empty_run_says_so(page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When) -> None:
     page.goto(f"/runs/{stored(a_run(0), tmp_path, upload)}/timeline")
     expect(page.locator(".nothing")).to_contain_text("No call was recorded")
+    is_black = """(all) => all.map((each) => {
+      const [red, , , alpha] = each.getContext('2d').getImageData(9, 9, 1, 1).data;
+      return alpha > 0 && red === 0;
+    })"""
+    assert not any(page.locator(".minimap canvas, .ribbon canvas, .track canvas").evaluate_all(is_black))
     for key in "12345w.0n":
         page.keyboard.press(key)
     assert when()["boxes"] == []
