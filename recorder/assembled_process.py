@@ -13,7 +13,7 @@ from tracebin.recorder.process_problems import log_problems, sample_problems
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords
 from tracebin.recorder.raw import Wait
 from tracebin.recorder.reading import Known
-from tracebin.recorder.samples import CodeName
+from tracebin.recorder.samples import code_name
 from tracebin.recorder.stacks import RawStacks, Stacks, StackTree
 from tracebin.recorder.threads import Threads
 
@@ -93,14 +93,15 @@ class AssembledProcess:
         self.known = known
         self.number = number
         self.parent = parent
-        self.names = known.samples.file.names
+        # What the sampler calls code objects, by their numbers.
+        self.texts = known.samples.file.texts
         self._wait = wait
         self._shared = shared
         self._ended_ns = ended_ns
         self._functions: Dict[int, int] = {}
         origin = parent if about.get("forked") else None
         if origin is not None:
-            self.names = {**origin.names_before(str(about.get("fork mark"))), **self.names}
+            self.texts = {**origin.texts_before(str(about.get("fork mark"))), **self.texts}
         self.records: ProcessRecords = ProcessRecords(
             number,
             first_trace,
@@ -118,10 +119,11 @@ class AssembledProcess:
         self.samples = self._placed_samples()
         self.calls = self._called()
 
-    def names_before(self, mark: str) -> Dict[int, CodeName]:
+    def texts_before(self, mark: str) -> Dict[int, bytes]:
         """Give the names of all code objects that were there when ``mark`` was made, for a fork."""
-        limit = min((number for number, name in self.names.items() if name.file == mark), default=1 << 63)
-        return {number: name for number, name in self.names.items() if number < limit}
+        end = f":{mark}".encode("utf-8", "surrogateescape")
+        limit = min((number for number, text in self.texts.items() if text.endswith(end)), default=1 << 63)
+        return {number: text for number, text in self.texts.items() if number < limit}
 
     def _placed_samples(self) -> SampleRecords:
         known, shared = self.known, self._shared
@@ -183,7 +185,8 @@ class AssembledProcess:
         """Give the function the sampler calls ``number``; -1 if it never got to name it."""
         known = self._functions.get(number)
         if known is None:
-            name = self.names.get(number)
+            text = self.texts.get(number)
+            name = None if text is None else code_name(text)
             known = -1 if name is None else self.known.functions.named(name.name, name.file, name.line)
             self._functions[number] = known
         return known

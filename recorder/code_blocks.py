@@ -10,7 +10,7 @@ import bisect
 import re
 from typing import Dict, List, Optional, Tuple
 
-_DUMP = re.compile(r"CODE_DUMP @([0-9a-f]+) \+(-?\d+)  ?([0-9A-Fa-f]*)")
+_DUMP = "CODE_DUMP @"
 # PyPy's biggest traces have some megabytes; a damaged log may name any number.
 _MAX_BLOCK_BYTES = 1 << 28
 _FIELD = re.compile(r"\s+(gc table|function|jump target|resops|failures|end): (0x[0-9a-f]+)")
@@ -60,9 +60,10 @@ class CodeBlocks:
     def dump(self, lines: List[str]) -> None:
         """Take the lines of one ``jit-backend-dump`` section."""
         for line in lines:
-            match = _DUMP.fullmatch(line)
-            if match:
-                self._dumps.append((int(match[1], 16) + int(match[2]), bytes.fromhex(match[3])))
+            if line.startswith(_DUMP):
+                # Without the third word, there are no bytes.
+                address, offset, *code = line[len(_DUMP) :].split()
+                self._dumps.append((int(address, 16) + int(offset), bytes.fromhex("".join(code))))
             elif line.startswith("BACKEND ") and not self.backend:
                 self.backend = line[8:]
 

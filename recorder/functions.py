@@ -64,11 +64,13 @@ class FunctionTable:
         for number in looked:
             functions, named = self.rows[number]
             functions.look_at_source(named)
-        self._unknown += looked
-        if looked or self.learned > self._learned:
+        asked = [*looked]
+        if self.learned > self._learned:
             self._learned = self.learned
-            known, self._unknown = _parted(self._unknown, self._is_known)
-            self._decoding += known
+            asked, self._unknown = self._unknown + asked, []
+        known, unknown = _parted(asked, self._is_known)
+        self._decoding += known
+        self._unknown += unknown
         ready, self._decoding = _parted(self._decoding, self._is_ready)
         for number in ready:
             functions, named = self.rows[number]

@@ -7,29 +7,20 @@ Section names: rpython/jit/metainterp and rpython/jit/backend, PyPy 7.3.11 to 8.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
 
-from tracebin.bundle.records import Guard, Label, MergePoint, Number, Op, PathStep
+from tracebin.bundle.records import Guard, Number, PathStep
 from tracebin.recorder.code_blocks import CodeBlock, CodeBlocks
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.log_lines import longest_function, number_after, summary_line
-from tracebin.recorder.resops import (
-    END_OF_TRACE,
-    Header,
-    Place,
-    parse_header,
-    parse_inputs,
-    parse_merge_point,
-    parse_op,
-    parse_place,
-)
+from tracebin.recorder.resops import Header, Place, parse_header, parse_place
 from tracebin.recorder.run_counts import CountQueues
 from tracebin.recorder.sections import Section, SectionReader, line_blocks
+from tracebin.recorder.stage_text import StageReader, StageText
 
 # Sections that say nothing the bundle holds, by the start of their name.
 IGNORED = (
@@ -57,7 +48,6 @@ IGNORED = (
 _TIMED = ("jit-tracing", "jit-optimize", "jit-backend")
 
 _FREED = re.compile(r"freeing Loop # (-?\d+)")
-_GUARD_DESCR = re.compile(r"<Guard(0x[0-9a-f]+)>")
 _MAX_PROBLEMS = 50
 _ABORT = "~~~ ABORTING TRACING "
 _NOT_INLINED = "recursive function (not inlined): "
@@ -107,6 +97,7 @@ class JitLog:
         self._inner: Dict[int, int] = {}
         self._by_number: Dict[int, List[TraceDraft]] = defaultdict(list)
         self._sections = SectionReader(self._opened, self._closed)
+        self._stages = StageReader(self._at, self._puzzled)
         self._handlers = self._table()
 
     @property
@@ -233,6 +224,8 @@ class JitLog:
         self._find_aborts(section, tracing)
 
     def _find_aborts(self, section: Section, tracing: _Tracing) -> None:
+        if not any(line.startswith(_ABORT) for line in section.lines):
+            return
         path: List[At] = []
         for line in section.lines:
             if line.startswith(_ABORT):
@@ -283,26 +276,26 @@ class JitLog:
 
     def _keep(self, stage: str, section: Section) -> None:
         if self._tracing is not None and stage in self._keep_stages:
-            inputs, ops, points = self._stage(section.lines)
-            self._tracing.stages.append((stage, _encode(inputs, ops, points)))
+            self._tracing.stages.append((stage, self._stages.read(section.lines).text))
 
     def _on_optimised(self, section: Section) -> None:
         header = next(filter(None, map(parse_header, section.lines[:2])), None)
         if header is None:
             raise ValueError("a trace without a header")
-        inputs, ops, points = self._stage(section.lines)
+        stage = self._stages.read(section.lines)
         draft = TraceDraft(
             header,
-            self._start_of(header, points),
+            self._start_of(header, stage),
             [],
-            [Label(index, op.descr or "", None) for index, op in enumerate(ops) if op.name == "label"],
+            stage.labels,
             self._fresh.pop(header.name, None),
             self._guards.get(header.guard) if header.guard is not None else None,
             section.start,
             section.stop,
         )
-        self._note_guards(ops)
-        self._add(draft, ("optimised", _encode(inputs, ops, points)))
+        number = len(self.traces)
+        self._guards.update((address, Guard(number, op)) for address, op in stage.guards.items())
+        self._add(draft, ("optimised", stage.text))
 
     def _add(self, draft: TraceDraft, optimised: Tuple[str, str]) -> None:
         draft.stages = [optimised]
@@ -314,46 +307,10 @@ class JitLog:
             self._by_number[draft.header.number].append(draft)
         self.traces.append(draft)
 
-    def _start_of(self, header: Header, points: List[MergePoint]) -> At:
+    def _start_of(self, header: Header, stage: StageText) -> At:
         if header.text is not None:
             return self._at(header.text)
-        if not points:
-            return At(None, None, None, None)
-        return At(points[0].function, points[0].line, points[0].offset, points[0].text)
-
-    def _note_guards(self, ops: List[Op]) -> None:
-        trace = len(self.traces)
-        for index, op in enumerate(ops):
-            if op.fail is not None and op.descr:
-                match = _GUARD_DESCR.match(op.descr)
-                if match:
-                    self._guards[int(match[1], 16)] = Guard(trace, index)
-
-    def _stage(self, lines: List[str]) -> Tuple[List[str], List[Op], List[MergePoint]]:
-        inputs: List[str] = []
-        ops: List[Op] = []
-        points: List[MergePoint] = []
-        for line in lines:
-            if "(" in line and not line.startswith(("#", "[")):
-                self._take_op(line, ops, points)
-            elif line.startswith("["):
-                inputs = inputs or parse_inputs(line)
-            elif line and not line.startswith("#") and END_OF_TRACE not in line:
-                self._puzzled(f"a line in a trace: {line[:60]}")
-        return inputs, ops, points
-
-    def _take_op(self, line: str, ops: List[Op], points: List[MergePoint]) -> None:
-        try:
-            point = parse_merge_point(line)
-            if point is None:
-                ops.append(parse_op(line))
-                return
-        except ValueError:
-            # The trace without it is worth more than no trace.
-            self._puzzled(f"a line in a trace: {line[:60]}")
-            return
-        at = self._at(point[2])
-        points.append(MergePoint(len(ops), point[0], point[1], at.function, at.offset, at.line, at.text))
+        return stage.first or At(None, None, None, None)
 
     def _puzzled(self, text: str) -> None:
         # Of a log that is damaged all over, some examples do.
@@ -421,8 +378,3 @@ def _steps(path: List[At]) -> List[PathStep]:
         else:
             steps.append(PathStep(at.function, at.line, 1, at.text))
     return steps
-
-
-def _encode(inputs: List[str], ops: List[Op], points: List[MergePoint]) -> str:
-    # ASCII: PyPy's encoder takes a fifth less time for it.
-    return json.dumps({"inputs": inputs, "ops": ops, "points": points}, separators=(",", ":"))

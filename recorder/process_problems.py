@@ -78,7 +78,7 @@ def sample_problems(
     """Say what one process's samples lack."""
     if found.cut and notes.sampling:
         yield Problem("samples-cut", f"The samples break off: {found.cut}.", 1, where)
-    if found.samples and not found.names:
+    if found.samples and not found.texts:
         text = "The sampler didn't get to name the functions: samples have none."
         yield Problem("no-names", text, 1, where)
     if notes.sampling and notes.other_threads and samples.threads() < 2 and not samples.is_of_all_threads:

@@ -18,6 +18,7 @@ from tracebin.recorder.samples import (
     SampleReader,
     Stamp,
     StampMatching,
+    code_name,
     read_stamps,
 )
 from tracebin.recorder.stacks import RawStacks, TraceFinder
@@ -122,10 +123,11 @@ class Sampled:
 
     def new_names(self) -> Iterator[CodeName]:
         """Yield the names of code objects that new rows are of, as far as they have come."""
-        rows, names = self.stacks.rows, self.file.names
+        rows = self.stacks.rows
         codes: Set[int] = {code for _, code, _, _ in rows[self._seen :]}
         self._seen = len(rows)
-        yield from (names[code] for code in codes if code in names)
+        texts = self.file.texts
+        yield from filter(None, (code_name(texts[code]) for code in codes if code in texts))
 
     def finish(self) -> None:
         """Read all that is left."""

@@ -57,13 +57,28 @@ class CodeName(NamedTuple):
 
 @dataclass
 class SampleFile:
-    """All that one file says; ``cut`` tells where it breaks off, or is None."""
+    """All that one file says; ``cut`` tells where it breaks off, or is None.
+
+    Of the code objects that ``texts`` names few are ever asked for.
+    """
 
     version: int = 0
     samples: List[Sample] = field(default_factory=list)
-    names: Dict[int, CodeName] = field(default_factory=dict)
+    texts: Dict[int, bytes] = field(default_factory=dict)
     is_ended: bool = False
     cut: Optional[str] = None
+
+    @property
+    def names(self) -> Dict[int, CodeName]:
+        """Give the names of all code objects."""
+        found = {number: code_name(text) for number, text in self.texts.items()}
+        return {number: name for number, name in found.items() if name is not None}
+
+
+def code_name(text: bytes) -> Optional[CodeName]:
+    """Read ``py:NAME:LINE:FILE``; native symbols and others have no name."""
+    match = _PYTHON_NAME.fullmatch(text.decode("utf-8", "surrogateescape"))
+    return CodeName(match[1], int(match[2]), match[3]) if match else None
 
 
 def read_samples(data: bytes, behind: Optional[bytes] = None, start: int = 0) -> SampleFile:
@@ -256,17 +271,8 @@ class _Reader:
     def _code(self, at: int) -> None:
         number, size = _TWO_WORDS.unpack_from(self.data, at)
         self._need(at + 16, size)
-        text = self.data[at + 16 : at + 16 + size].decode("utf-8", "surrogateescape")
+        self.found.texts[number] = self.data[at + 16 : at + 16 + size]
         self.at = at + 16 + size
-        name = _code_name(text)
-        if name is not None:
-            self.found.names[number] = name
-
-
-def _code_name(text: str) -> Optional[CodeName]:
-    """Read ``py:NAME:LINE:FILE``; native symbols and others are left out."""
-    match = _PYTHON_NAME.fullmatch(text)
-    return CodeName(match[1], int(match[2]), match[3]) if match else None
 
 
 class Stamp(NamedTuple):
@@ -287,8 +293,8 @@ STAMP_BYTES = _STAMP.size
 
 def read_stamps(data: bytes) -> List[Stamp]:
     """Read the file of stamps; a row that is cut, or was never written, is left out."""
-    rows = _STAMP.iter_unpack(data[: len(data) // STAMP_BYTES * STAMP_BYTES])
-    return [Stamp(*row) for row in rows if row[0]]
+    rows = map(Stamp._make, _STAMP.iter_unpack(data[: len(data) // STAMP_BYTES * STAMP_BYTES]))
+    return [row for row in rows if row.tick]
 
 
 class StampMatching:

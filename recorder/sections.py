@@ -12,7 +12,7 @@ import re
 from typing import BinaryIO, Callable, Iterator, List, Optional
 
 _MARK = re.compile(r"\[([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})")
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 17
 
 
 class Section:
@@ -56,18 +56,20 @@ class SectionReader:
 
     def feed(self, lines: List[str]) -> None:
         """Read some lines."""
-        top = self._top
-        for line in lines:
-            if line.startswith("["):
-                match = _MARK.fullmatch(line)
-                if match is not None:
-                    self._mark(int(match[1], 16), match[2], match[3])
-                    top = self._top
-                    continue
-            if top is not None:
-                top.lines.append(line)
-            elif line and not self._has_skipped:
-                self.strays += 1
+        start = 0
+        for place in [place for place, line in enumerate(lines) if line.startswith("[")]:
+            match = _MARK.fullmatch(lines[place])
+            if match is not None:
+                self._take(lines[start:place])
+                self._mark(int(match[1], 16), match[2], match[3])
+                start = place + 1
+        self._take(lines[start:])
+
+    def _take(self, lines: List[str]) -> None:
+        if self._top is not None:
+            self._top.lines += lines
+        elif not self._has_skipped:
+            self.strays += sum(map(bool, lines))
 
     def end(self) -> int:
         """Close what is still open, and say how many sections that were."""

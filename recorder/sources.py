@@ -218,7 +218,7 @@ def _statements_upwards(lines: List[str]) -> Iterator[str]:
     """
     in_string = False
     for text in reversed(lines):
-        if (text.count('"""') + text.count("'''")) % 2:
+        if ('"""' in text or "'''" in text) and (text.count('"""') + text.count("'''")) % 2:
             in_string = not in_string
         if not in_string and text.strip() and text.lstrip()[0] not in "#)]}":
             yield text
