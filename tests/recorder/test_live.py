@@ -111,7 +111,8 @@ def test_pypys_own_totals_agree(live: Live) -> None:
     assert summary["abort_segmenting_trace"] == reasons["ABORT_SEGMENTED_TRACE"]
     assert summary["backend"] == len(traces)
     backend_ns = sum(trace.phases.backend_ns for trace in traces)
-    assert 0.5 < backend_ns / (summary["backend_s"] * 1e9) < 1.5
+    # PyPy takes the total around our sections: on a busy machine it may be held up in between.
+    assert 0.1 < backend_ns / (summary["backend_s"] * 1e9) < 1.5
 
 
 def test_machine_code_is_what_memory_holds_in_the_end(live: Live) -> None:
