@@ -1,6 +1,6 @@
-"""Write what the samples of a thread tell: its spans, and the states of the VM.
+"""Write what the samples of a thread tell: its stretches, and the states of the VM.
 
-A span's end is known only when it has ended, so spans wait in a temporary file where
+A stretch's end is known only when it has ended, so stretches wait in a temporary file where
 there are many.
 """
 
@@ -15,10 +15,10 @@ import numpy as np
 
 from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.analysis.lod import Ints
-from tracebin.analysis.spans import (
-    SPAN_COLUMNS,
-    Spanner,
+from tracebin.analysis.stretches import (
+    STRETCH_COLUMNS,
     StackTree,
+    StretchMaker,
     first_since,
     interval_of,
     state_runs,
@@ -33,26 +33,26 @@ SAMPLES_AT_ONCE = 1_024
 
 
 class Spill:
-    """One temporary file for the spans of all threads, made when it is needed."""
+    """One temporary file for the stretches of all threads, made when it is needed."""
 
     def __init__(self) -> None:
         self._file: Optional[IO[bytes]] = None
 
-    def write(self, spans: Mapping[str, Ints]) -> Tuple[int, int]:
-        """Put spans away; give what :meth:`read` needs to find them."""
+    def write(self, stretches: Mapping[str, Ints]) -> Tuple[int, int]:
+        """Put stretches away; give what :meth:`read` needs to find them."""
         self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         at = self._file.seek(0, os.SEEK_END)
-        for name in SPAN_COLUMNS:
-            self._file.write(spans[name].tobytes())
-        return at, len(spans["start"])
+        for name in STRETCH_COLUMNS:
+            self._file.write(stretches[name].tobytes())
+        return at, len(stretches["start"])
 
     def read(self, at: int, rows: int) -> Dict[str, Ints]:
-        """Get spans back."""
+        """Get stretches back."""
         assert self._file is not None
         self._file.seek(at)
         size = rows * 8
-        data = [np.frombuffer(self._file.read(size), np.int64).copy() for _ in SPAN_COLUMNS]
-        return dict(zip(SPAN_COLUMNS, data))
+        data = [np.frombuffer(self._file.read(size), np.int64).copy() for _ in STRETCH_COLUMNS]
+        return dict(zip(STRETCH_COLUMNS, data))
 
     def close(self) -> None:
         """Remove the file."""
@@ -61,7 +61,7 @@ class Spill:
 
 
 class SampleLane:
-    """The samples of one thread: its spans (lanes ``lane`` and ``lane + 1``) and states (``lane + 2``)."""
+    """The samples of one thread: its stretches (``lane`` and ``lane + 1``) and states (``lane + 2``)."""
 
     def __init__(
         self, parts: PartsWriter, lane: int, tree: StackTree, spill: Spill, pauses: List[int]
@@ -73,7 +73,7 @@ class SampleLane:
         self.last_ns = -FARTHEST_NS
         self._tree = tree
         self._states = PyramidWriter(parts, lane + 2, ("memory",))
-        self._spanner: Optional[Spanner] = None
+        self._maker: Optional[StretchMaker] = None
         self._before: Optional[int] = None
         # When pauses ended that no sample has come after yet.
         self._pauses = deque(sorted(pauses))
@@ -104,22 +104,22 @@ class SampleLane:
     def finish(self) -> None:
         """Write what waits."""
         self._flush()
-        if self._spanner is None:
+        if self._maker is None:
             return
         self._states.finish()
-        self._spanner.end()
+        self._maker.end()
         first = 0
         for at, rows in self._spilled:
             first += self._pass_on(self._spill.read(at, rows), first)
-        self._pass_on(self._spanner.take(), first)
+        self._pass_on(self._maker.take(), first)
         self.calls.finish()
 
-    def _pass_on(self, spans: Mapping[str, Ints], first: int) -> int:
-        """Give spans to the lane of calls, whole now that all have ended."""
-        self._complete(spans, first)
-        rows = len(spans["start"])
+    def _pass_on(self, stretches: Mapping[str, Ints], first: int) -> int:
+        """Give stretches to the lane of calls, whole now that all have ended."""
+        self._complete(stretches, first)
+        rows = len(stretches["start"])
         for begin in range(0, rows, LEAF_ROWS):
-            self.calls.add({name: column[begin : begin + LEAF_ROWS] for name, column in spans.items()})
+            self.calls.add({name: column[begin : begin + LEAF_ROWS] for name, column in stretches.items()})
         return rows
 
     def _flush(self) -> None:
@@ -127,9 +127,9 @@ class SampleLane:
             return
         time, stack, memory = (np.concatenate(parts) for parts in zip(*self._waiting))
         self._waiting, self._rows_waiting = [], 0
-        if self._spanner is None:
+        if self._maker is None:
             self.interval_ns = interval_of(time)
-            self._spanner = Spanner(self._tree, self.interval_ns)
+            self._maker = StretchMaker(self._tree, self.interval_ns)
         states = np.frombuffer(self._tree.state, np.int64)[stack]
         first = 0
         while first < len(time):
@@ -143,33 +143,33 @@ class SampleLane:
 
     def _resume(self, time: int) -> None:
         """Break off where there were pauses before ``time``."""
-        assert self._spanner is not None
+        assert self._maker is not None
         until = None
         while self._pauses and self._pauses[0] <= time:
             until = self._pauses.popleft()
         if until is not None:
-            self._spanner.pause(until)
+            self._maker.pause(until)
         if until is not None or self._before is None:
             self._before = first_since(time, self.interval_ns, until)
 
     def _take(self, time: Ints, stack: Ints, states: Ints, memory: Ints) -> None:
-        assert self._spanner is not None
+        assert self._maker is not None
         assert self._before is not None
         runs = state_runs(time, states, memory, self._before, self.interval_ns)
         self._states.add(runs, int(runs.start[0]), int(runs.end[-1]))
         self._before = int(time[-1])
-        # In portions, since many spans may begin at one sample.
+        # In portions, since many stretches may begin at one sample.
         for first in range(0, len(time), SAMPLES_AT_ONCE):
             last = first + SAMPLES_AT_ONCE
-            self._spanner.add(time[first:last].tolist(), stack[first:last].tolist())
-            if len(self._spanner) >= LEAF_ROWS:
-                self._spilled.append(self._spill.write(self._spanner.take()))
+            self._maker.add(time[first:last].tolist(), stack[first:last].tolist())
+            if len(self._maker) >= LEAF_ROWS:
+                self._spilled.append(self._spill.write(self._maker.take()))
 
-    def _complete(self, spans: Mapping[str, Ints], first: int) -> None:
-        """Put in how those spans ended that were still open when they were written."""
-        assert self._spanner is not None
-        late = self._spanner.late
-        for at in np.flatnonzero(spans["state"] == -1).tolist():
+    def _complete(self, stretches: Mapping[str, Ints], first: int) -> None:
+        """Put in how those stretches ended that were still open when they were written."""
+        assert self._maker is not None
+        late = self._maker.late
+        for at in np.flatnonzero(stretches["state"] == -1).tolist():
             ended = late.pop(first + at)
             for name in ("duration", "state", "trace"):
-                spans[name][at] = getattr(ended, name)
+                stretches[name][at] = getattr(ended, name)

@@ -46,7 +46,7 @@ _FAMILIES = ("jit", "gc", "marks")
 def threads(timeline: Timeline) -> Threads:
     """Say what there is to show."""
     parts = timeline.parts
-    start, end = span(timeline)
+    start, end = bounds(timeline)
     rows = [
         ThreadTimes(id=index, interval_ns=_interval(parts, index), sources=_sources(parts, index), **thread)
         for index, thread in enumerate(parts.notes["threads"])
@@ -60,7 +60,7 @@ def how_recorded(parts: Parts) -> Recorded:
     return Recorded(**parts.notes["recorded"])
 
 
-def span(timeline: Timeline) -> Tuple[int, int]:
+def bounds(timeline: Timeline) -> Tuple[int, int]:
     """Give the time of the run, widened to all that is in it; 1 ns at least."""
     first, last = timeline.parts.notes["first_ns"], timeline.parts.notes["last_ns"]
     return min(0, first), max(timeline.duration_ns, last, min(0, first) + 1)
@@ -72,7 +72,7 @@ def window(timeline: Timeline, start: Optional[int], end: Optional[int], width: 
     Raises:
         BadRequest: it ends before it starts.
     """
-    first, last = span(timeline)
+    first, last = bounds(timeline)
     chosen = Window(first if start is None else start, last if end is None else end, width)
     if chosen.start_ns >= chosen.end_ns:
         raise BadRequest("the parameter 'end': it must be greater than 'start'")

@@ -1,9 +1,9 @@
 """Write the time line of a run while its bundle goes by.
 
 Lanes of the blob, as the notes name them: two for each thread with calls (by depth, by
-function), three for each with samples (the same for spans, and the VM's states), and three for each process
-(``gc``, ``jit``, ``marks``).  Bounded: rows wait in leaves of at most 65,536, spans of samples in a
-temporary file until it is known how they end.
+function), three for each with samples (the same for stretches of equal samples, and the VM's states),
+and three for each process (``gc``, ``jit``, ``marks``).  Bounded: rows wait in leaves of at most
+65,536, stretches of samples in a temporary file until it is known how they end.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ import numpy as np
 
 from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.analysis.lod import Rows
-from tracebin.analysis.spans import (
-    StackTree,
-)
+from tracebin.analysis.stretches import StackTree
 from tracebin.bundle.records import (
     GC_KINDS,
     Abort,

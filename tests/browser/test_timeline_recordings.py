@@ -236,7 +236,7 @@ def test_an_empty_run_says_so(page: Page, tmp_path: Path, upload: Callable[[Path
     assert when()["boxes"] == []
 
 
-def test_one_sample_is_a_span_of_one_interval(
+def test_one_sample_is_a_stretch_of_one_interval(
     page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
 ) -> None:
     one = a_run(

@@ -1,4 +1,4 @@
-"""The time line over HTTP: the seven calls of the first sketch, spans, events, states, caching."""
+"""The time line over HTTP: the seven calls of the first sketch, stretches, events, states, caching."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_the_ribbon_shows_what_the_samples_and_the_log_say(api: Api) -> None:
     assert api("/states", start=11_008, end=11_040, width=1)["shares"][4] == [1000]
 
 
-def test_sampled_spans(api: Api) -> None:
+def test_sampled_stretches(api: Api) -> None:
     answer = api("/timeline", source="sampled", start=990_000, end=1_010_000, width=8192)
     # A frame stays while its caller and function do, whatever its state; each sample stands for 1000 ns.
     assert rows_of(answer) == [

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracebin.analysis.spans import Spanner, StackTree
+from tracebin.analysis.stretches import StackTree, StretchMaker
 from tracebin.bundle.records import CallChunk, Function, Pause, Process, SampleChunk, StackChunk, Thread
 from tracebin.server import call_lane, lanes, pyramid, sample_lane
 from tracebin.server.lanes import Window, calls_of
@@ -304,7 +304,7 @@ SAMPLES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), min_size=1, 
 
 @EXAMPLES
 @given(SAMPLES, st.integers(1, 9), st.integers(-5, 60))
-def test_spans_go_through_a_file_unharmed(samples: list[tuple[int, int]], rows: int, pause: int) -> None:
+def test_stretches_go_through_a_file_unharmed(samples: list[tuple[int, int]], rows: int, pause: int) -> None:
     times = np.cumsum([apart for apart, _ in samples]).tolist()
     part = MemoryPart()
     writer = TimelineWriter(PartsWriter(part))  # type: ignore[arg-type]
@@ -325,21 +325,21 @@ def test_spans_go_through_a_file_unharmed(samples: list[tuple[int, int]], rows: 
     found = calls_of(parts, 0, "sampled")
     tree = StackTree()
     tree.add(TREE)
-    spanner = Spanner(tree, parts.index.lanes["states", 0]["interval_ns"])
+    maker = StretchMaker(tree, parts.index.lanes["states", 0]["interval_ns"])
     for time, (_, row) in zip(times, samples):
-        if spanner_is_before(spanner, pause, time):
-            spanner.pause(pause)
-        spanner.add([time], [row])
-    spanner.end()
-    spans = spanner.take()
+        if waits_for_pause(maker, pause, time):
+            maker.pause(pause)
+        maker.add([time], [row])
+    maker.end()
+    stretches = maker.take()
     leaves = [found.leaf(number) for number in range(len(found.leaves["rows"]))]
     for name in ("start", "duration", "depth", "function", "state", "trace"):
-        assert [value for leaf in leaves for value in leaf[name].tolist()] == spans[name].tolist()
+        assert [value for leaf in leaves for value in leaf[name].tolist()] == stretches[name].tolist()
 
 
-def spanner_is_before(spanner: Spanner, pause: int, time: int) -> bool:
+def waits_for_pause(maker: StretchMaker, pause: int, time: int) -> bool:
     """Say whether the pause is over at this sample, for the first time."""
-    return spanner._paused_until_ns is None and pause <= time
+    return maker._paused_until_ns is None and pause <= time
 
 
 def test_a_hundred_thousand_deep() -> None:

@@ -1,4 +1,4 @@
-"""Spans made of samples are what comparing whole stacks, sample by sample, would give."""
+"""Stretches made of samples are what comparing whole stacks, sample by sample, would give."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracebin.analysis import spans as under_test
-from tracebin.analysis.spans import Spanner, StackTree, interval_of, state_runs
+from tracebin.analysis import stretches as under_test
+from tracebin.analysis.stretches import StackTree, StretchMaker, interval_of, state_runs
 from tracebin.bundle.records import STATES
 
 MS = 1_000_000
@@ -53,15 +53,15 @@ def built(make, samples):
 
 
 def by_hand(samples, interval):
-    """(start, end, depth, function, state) of all spans in order of start."""
-    spans, open_, last, time = [], [], None, 0
+    """(start, end, depth, function, state) of all stretches in order of start."""
+    stretches, open_, last, time = [], [], None, 0
 
     def close(depth):
         while len(open_) > depth:
-            span, times = open_.pop()
-            span[1] = last
+            stretch, times = open_.pop()
+            stretch[1] = last
             most = max(times.values())
-            span[4] = min(state for state, ns in times.items() if ns == most)
+            stretch[4] = min(state for state, ns in times.items() if ns == most)
 
     for apart, frames in samples:
         time += apart
@@ -74,27 +74,27 @@ def by_hand(samples, interval):
             same += 1
         close(same)
         for depth, (function, _) in enumerate(frames[same:], same):
-            span = [start, None, depth, function, None]
-            spans.append(span)
-            open_.append((span, Counter()))
+            stretch = [start, None, depth, function, None]
+            stretches.append(stretch)
+            open_.append((stretch, Counter()))
         for (_, times), (_, state) in zip(open_, frames):
             times[state] += time - start
         last = time
     close(0)
-    return [tuple(span) for span in spans]
+    return [tuple(stretch) for stretch in stretches]
 
 
 @given(STACKS, st.integers(1, 30))
-def test_spans_are_runs_of_equal_frames(make, samples, portion):
+def test_stretches_are_runs_of_equal_frames(make, samples, portion):
     tree, rows = built(make, samples)
     times = np.cumsum([apart for apart, _ in samples]).tolist()
-    spanner, parts = Spanner(tree, 1), []
+    maker, parts = StretchMaker(tree, 1), []
     for first in range(0, len(rows), portion):
-        spanner.add(times[first : first + portion], rows[first : first + portion])
-        parts.append(spanner.take())
-    spanner.end()
+        maker.add(times[first : first + portion], rows[first : first + portion])
+        parts.append(maker.take())
+    maker.end()
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    for number, ended in spanner.late.items():
+    for number, ended in maker.late.items():
         for name in ("duration", "state", "trace"):
             found[name][number] = getattr(ended, name)
     columns = (found["start"], found["start"] + found["duration"], found["depth"], found["function"])
@@ -105,15 +105,15 @@ def test_spans_are_runs_of_equal_frames(make, samples, portion):
         assert state in (0, 1)
 
 
-def test_no_span_reaches_into_a_pause(make):
+def test_no_stretch_reaches_into_a_pause(make):
     tree, rows = built(make, [(1, [(0, 0)])])
-    spanner = Spanner(tree, 10)
-    spanner.add([100, 110], rows * 2)
-    spanner.pause(117)
-    spanner.add([120], rows)
-    spanner.end()
-    spans = spanner.take()
-    assert list(zip(spans["start"], spans["duration"])) == [(90, 20), (117, 3)]
+    maker = StretchMaker(tree, 10)
+    maker.add([100, 110], rows * 2)
+    maker.pause(117)
+    maker.add([120], rows)
+    maker.end()
+    stretches = maker.take()
+    assert list(zip(stretches["start"], stretches["duration"])) == [(90, 20), (117, 3)]
 
 
 def test_the_interval_is_the_median():

@@ -1,9 +1,9 @@
-"""Make calls of samples: runs of equal frames become spans.
+"""Make calls of samples: runs of equal frames become stretches.
 
 Each sample stands for the time since the one before it on its thread, or for one interval
-where that is a gap.  So a span's edges are known to one
+where that is a gap.  So a stretch's edges are known to one
 interval, and nothing is claimed about a gap.  Frames are equal when their functions are, and those of
-their callers; the VM state and the trace may change within a span, which then gets those it had
+their callers; the VM state and the trace may change within a stretch, which then gets those it had
 for most of its time.
 """
 
@@ -23,7 +23,7 @@ from tracebin.bundle.records import StackChunk
 # much longer nothing is known, nothing is claimed.
 GAP_INTERVALS = 3
 GAP_NS = 100_000_000
-SPAN_COLUMNS = ("start", "duration", "depth", "function", "state", "trace")
+STRETCH_COLUMNS = ("start", "duration", "depth", "function", "state", "trace")
 
 
 class StackTree:
@@ -56,7 +56,7 @@ class StackTree:
 
 
 class _Frame:
-    """An open span.  ``what`` is its state and trace as one number, ``before`` how long it had others."""
+    """An open stretch.  ``what`` is its state and trace as one number, ``before`` how long it had others."""
 
     __slots__ = ("before", "number", "since", "start", "what")
 
@@ -69,15 +69,15 @@ class _Frame:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a span ended whose other columns have been taken away already."""
+    """How a stretch ended whose other columns have been taken away already."""
 
     duration: int
     state: int
     trace: int
 
 
-class Spanner:
-    """Feed it the samples of one thread in order of time; take the spans in order of start."""
+class StretchMaker:
+    """Feed it the samples of one thread in order of time; take the stretches in order of start."""
 
     def __init__(self, tree: StackTree, interval_ns: int) -> None:
         self._tree = tree
@@ -87,16 +87,16 @@ class Spanner:
         self._frames: List[_Frame] = []
         self._last_ns: Optional[int] = None
         self._paused_until_ns: Optional[int] = None
-        self._spans = 0
+        self._stretches = 0
         self._taken = 0
-        self._columns = columns = {name: array("q") for name in SPAN_COLUMNS}
+        self._columns = columns = {name: array("q") for name in STRETCH_COLUMNS}
         self._opening = columns["start"], columns["depth"], columns["function"]
         self._ending = columns["duration"], columns["state"], columns["trace"]
         self.late: Dict[int, Ended] = {}
 
     def __len__(self) -> int:
-        """Count the spans that wait to be taken."""
-        return self._spans - self._taken
+        """Count the stretches that wait to be taken."""
+        return self._stretches - self._taken
 
     def add(self, times: Iterable[int], rows: Iterable[int]) -> None:
         """Take in samples: when, and the row of the innermost frame."""
@@ -110,21 +110,21 @@ class Spanner:
             self._last_ns = time
 
     def end(self) -> None:
-        """End all spans that are open, where the last sample was."""
+        """End all stretches that are open, where the last sample was."""
         if self._last_ns is not None:
             self._close(0, self._last_ns)
 
     def pause(self, until_ns: int) -> None:
-        """End all spans: there are no samples before ``until_ns``."""
+        """End all stretches: there are no samples before ``until_ns``."""
         self.end()
         self._last_ns, self._paused_until_ns = None, until_ns
 
     def take(self) -> Dict[str, Ints]:
-        """Give the spans since the last time; of those still open :attr:`late` will tell how they ended."""
+        """Give the stretches since the last time; :attr:`late` will tell how those still open ended."""
         taken = {name: np.array(column, np.int64) for name, column in self._columns.items()}
         for column in self._columns.values():
             del column[:]
-        self._taken = self._spans
+        self._taken = self._stretches
         return taken
 
     def _change(self, row: int, time: int) -> None:
@@ -152,7 +152,7 @@ class Spanner:
             frame.before[frame.what] = frame.before.get(frame.what, 0) + time - frame.since
             frame.what, frame.since = what, time
 
-    # Called for each span: attributes cost more than what is done here.
+    # Called for each stretch: attributes cost more than what is done here.
     def _open(self, row: int, time: int) -> None:
         tree = self._tree
         starts, depths, functions = self._opening
@@ -164,8 +164,8 @@ class Spanner:
         states.append(-1)
         traces.append(-1)
         self._rows.append(row)
-        self._frames.append(_Frame(self._spans, time, tree.what[row]))
-        self._spans += 1
+        self._frames.append(_Frame(self._stretches, time, tree.what[row]))
+        self._stretches += 1
 
     def _close(self, depth: int, time: int) -> None:
         frames, taken = self._frames, self._taken
