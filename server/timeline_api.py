@@ -54,6 +54,12 @@ def _kept(view: Callable[..., Any]) -> Callable[..., Response]:
     return answer
 
 
+def _call(name: str, answer: type, query: Any = None) -> Callable[[Callable[..., Any]], Any]:
+    """Declare a call about one run, whose answers are kept; without parameters it can only lack the run."""
+    more = {"query": query, "refusals": (400, 404)} if query else {}
+    return lambda view: endpoints.add("GET", f"/runs/<run_id>/{name}", answer=answer, **more)(_kept(view))
+
+
 def _tag(run_id: str) -> str:
     told = "\n".join([__version__, str(DERIVED), run_id, request.full_path, _packing() or "plain"])
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32]
@@ -77,30 +83,21 @@ def _window(timeline: Timeline, start: Optional[int], end: Optional[int], width:
     return picture.window(timeline, start, end, width)
 
 
-@endpoints.add("GET", "/runs/<run_id>/names", answer=answers.Names)
-@_kept
+@_call("names", answers.Names)
 def show_names(run: Run) -> answers.Names:
     """List all functions and files of a run."""
     with store().database.reading() as session:
         return timeline_queries.names(session, run.pk)
 
 
-@endpoints.add("GET", "/runs/<run_id>/threads", answer=answers.Threads)
-@_kept
+@_call("threads", answers.Threads)
 def show_threads(run: Run) -> answers.Threads:
     """Say which threads and processes the time line of a run has."""
     with store().open_timeline(run) as timeline:
         return picture.threads(timeline)
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/timeline",
-    answer=answers.TimelineRows,
-    query=schemas.TimelineQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("timeline", answers.TimelineRows, schemas.TimelineQuery)
 def show_timeline(
     run: Run,
     *,
@@ -118,14 +115,7 @@ def show_timeline(
         return picture.calls(timeline, thread, source, wanted, (depth, depth + depths - 1))
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/events",
-    answer=answers.EventTracks,
-    query=schemas.EventsQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("events", answers.EventTracks, schemas.EventsQuery)
 def show_events(
     run: Run, process: int, start: Optional[int], end: Optional[int], width: int
 ) -> answers.EventTracks:
@@ -134,24 +124,14 @@ def show_events(
         return picture.events(timeline, process, _window(timeline, start, end, width))
 
 
-@endpoints.add(
-    "GET", "/runs/<run_id>/marks", answer=answers.Marks, query=schemas.MarksQuery, refusals=(400, 404)
-)
-@_kept
+@_call("marks", answers.Marks, schemas.MarksQuery)
 def list_marks(run: Run, limit: int, offset: int) -> answers.Marks:
     """List the marks and spans that the program set."""
     with store().database.reading() as session:
         return timeline_queries.marks(session, run.pk, limit, offset)
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/states",
-    answer=answers.StateShares,
-    query=schemas.StatesQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("states", answers.StateShares, schemas.StatesQuery)
 def show_states(
     run: Run, thread: int, start: Optional[int], end: Optional[int], width: int
 ) -> answers.StateShares:
@@ -160,14 +140,7 @@ def show_states(
         return picture.states(timeline, thread, _window(timeline, start, end, width))
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/calls/of",
-    answer=answers.FunctionCalls,
-    query=schemas.FunctionCallsQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("calls/of", answers.FunctionCalls, schemas.FunctionCallsQuery)
 def show_calls_of(
     run: Run,
     *,
@@ -184,24 +157,14 @@ def show_calls_of(
         return picture.calls_of_functions(timeline, thread, source, wanted, function)
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/calls/<int:index>",
-    answer=answers.OneCall,
-    query=schemas.CallsQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("calls/<int:index>", answers.OneCall, schemas.CallsQuery)
 def show_call(run: Run, index: int, thread: int, source: Optional[str]) -> answers.OneCall:
     """Show one call and which are around it."""
     with store().open_timeline(run) as timeline:
         return Walker(calls_of(timeline.parts, thread, source)).one(index)
 
 
-@endpoints.add(
-    "GET", "/runs/<run_id>/find", answer=answers.Found, query=schemas.FindQuery, refusals=(400, 404)
-)
-@_kept
+@_call("find", answers.Found, schemas.FindQuery)
 def find_call(
     run: Run,
     *,
@@ -224,10 +187,7 @@ def find_call(
         return answers.Found(None if number is None else walker.one(number))
 
 
-@endpoints.add(
-    "GET", "/runs/<run_id>/totals", answer=answers.Totals, query=schemas.SumsQuery, refusals=(400, 404)
-)
-@_kept
+@_call("totals", answers.Totals, schemas.SumsQuery)
 def show_totals(
     run: Run, thread: int, source: Optional[str], start: Optional[int], end: Optional[int]
 ) -> answers.Totals:
@@ -236,14 +196,7 @@ def show_totals(
         return timeline_sums.totals(timeline, thread, source, _window(timeline, start, end))
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/sandwich",
-    answer=answers.Sandwich,
-    query=schemas.SandwichQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("sandwich", answers.Sandwich, schemas.SandwichQuery)
 def show_sandwich(
     run: Run,
     *,
@@ -259,14 +212,7 @@ def show_sandwich(
         return timeline_sums.sandwich(timeline, thread, source, wanted, function)
 
 
-@endpoints.add(
-    "GET",
-    "/runs/<run_id>/left-heavy",
-    answer=answers.LeftHeavy,
-    query=schemas.LeftHeavyQuery,
-    refusals=(400, 404),
-)
-@_kept
+@_call("left-heavy", answers.LeftHeavy, schemas.LeftHeavyQuery)
 def show_left_heavy(
     run: Run, thread: int, source: Optional[str], start: Optional[int], end: Optional[int], width: int
 ) -> answers.LeftHeavy:
