@@ -17,8 +17,8 @@ import machine
 from measure import Cost, Watch, pypy, record
 from programs import JIT_HEAVY, Program, chosen, fetch, warm_up
 
-BAR_SHARE = 0.25
-BAR_BYTES = 500 << 20
+BAR_SHARE = 0.10
+BAR_BYTES = 200 << 20
 MIB = 1 << 20
 # The kernel keeps the peak itself (VmHWM); looking often only matters at a process's very end.
 LOOK_S = 0.02

@@ -57,11 +57,15 @@ class Sampled:
 
     def advance(self) -> bool:
         """Take in what is new, and say whether there is more to read at once."""
+        has_more = self._read()
+        self._stack()
+        return has_more
+
+    def _read(self) -> bool:
         piece = self._piece()
         if piece:
             self._reader.feed(piece)
         self._match()
-        self._stack()
         return len(piece) == BLOCK_BYTES
 
     def _piece(self) -> bytes:
@@ -130,8 +134,8 @@ class Sampled:
         yield from filter(None, (code_name(texts[code]) for code in codes if code in texts))
 
     def finish(self) -> None:
-        """Read all that is left."""
-        while self.advance():
+        """Read all that is left; the stacks know all traces then."""
+        while self._read():
             pass
         if self._stream is None:
             self._reader.end(b"")
@@ -139,7 +143,8 @@ class Sampled:
             with self._stream:
                 self._end(self._stream)
         self._match_rest()
-        self._stack()
+        if not self._is_forked:
+            self._find_traces(len(self._log.traces))
 
     def _end(self, stream: BinaryIO) -> None:
         at, hole = stream.tell(), hole_of(self._profile)
