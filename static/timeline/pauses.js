@@ -105,9 +105,9 @@ export function drawPauses(context, pauses, { top, height }, { range, palette },
     context.globalAlpha = 0.7 * part;
     context.fillStyle = cssOf(palette.dim);
     context.fillRect(left, top, right - left, height);
-    context.globalAlpha = 0.5 * part;
-    context.fillStyle =
-      right - left < 3 ? palette.css["ink-faint"] : hatch(context, palette.css["ink-faint"]);
+    const narrow = right - left < 3;
+    context.globalAlpha = (narrow ? 0.3 : 0.5) * part;
+    context.fillStyle = narrow ? palette.css["ink-faint"] : hatch(context, palette.css["ink-faint"]);
     context.fillRect(left, top, right - left, height);
     context.globalAlpha = 1;
     const [seenLeft, seenRight] = [Math.max(0, left), Math.min(width, right)];
