@@ -135,3 +135,20 @@ def test_many_short_threads_are_all_known(twice: Any) -> None:
     assert twice.recorded("prog.py").returncode == 0
     names = {thread.name for thread in twice.opened().of("threads")}
     assert names == {"MainThread", *(f"t{number}" for number in range(1000))}
+
+
+def test_loops_that_threads_compile_have_their_code(twice: Any) -> None:
+    # GIVEN a function that stands in no file, and is compiled while there are several threads
+    twice.write(
+        "prog.py",
+        "import threading\n"
+        "exec('def made(n):\\n    while n: n -= 1\\n')\n"
+        "threads = [threading.Thread(target=made, args=(20_000,)) for _ in range(2)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n",
+    )
+    assert twice.recorded("--interval", "0", "prog.py").returncode == 0
+    opened = twice.opened()
+    # THEN the hook, which runs no Python code then, has kept it
+    assert opened.problems() == set()
+    assert [bool(each.bytecode) for each in opened.of("functions") if each.name == "made"] == [True]

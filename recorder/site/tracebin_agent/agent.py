@@ -59,6 +59,8 @@ class Agent:
         self.origin: Dict[str, Any] = {}
         self.is_leaving = False
         self.codes: Dict[int, CodeType] = {}
+        # Of traces that were compiled while there were several threads, and not looked at yet.
+        self.compiled: List[Any] = []
         self.last_sync = 0
 
     def start(self) -> None:
@@ -71,7 +73,8 @@ class Agent:
         os.register_at_fork(
             before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.begin_child
         )
-        self.threads.watch()
+        self.threads.watch(self.before_threads)
+        self.threads.listeners.append(self)
         self.children.watch()
         self.watch_compiling()
         if self.sampling.interval_s:
@@ -225,6 +228,8 @@ class Agent:
             "command": self.origin.get("command", self.settings["command"]),
         }
         self.most_threads = 0
+        self.compiled = []
+        self.watch_compiling()
         notes.add("start", self.about())
         self.sync()  # by this PyPy opens the log, under the name that the environment has now
         self.hide_log()
@@ -267,14 +272,43 @@ class Agent:
             pypyjit.set_compile_hook(self.on_compile, False)
 
     def on_compile(self, info: Any) -> None:
-        """Keep the code object of a loop: one made by exec is in no file."""
+        """Look at a trace that has just been compiled."""
+        self.compiled.append(info)
+        self.look_at_compiled()
+
+    def before_threads(self) -> None:
+        """Run no Python code in the compile hook from now on.
+
+        PyPy 7.3.19 and 8.0.1 crash where a signal's handler or another thread gets its turn in there:
+        a program with five threads and a signal each millisecond did so in half of its runs.
+        """
+        import pypyjit
+
+        if self.settings["hooks"] and self.is_active():
+            pypyjit.set_compile_hook(self.compiled.append, False)
+
+    def start_thread(self) -> None:
+        """Do what the hook would have done."""
+        self.look_at_compiled()
+
+    end_thread = start_thread
+
+    def look_at_compiled(self) -> None:
+        """Keep the code objects of loops: one made by exec is in no file."""
         try:
             if self.is_active():
-                if info.type != "bridge" and info.jitdriver_name == "pypyjit":
-                    self.note_code(info.greenkey[0])
+                while self.compiled:
+                    self.note_loop(self.compiled.pop())
                 self.look_around()
+        except IndexError:
+            pass  # another thread has taken the last
         except Exception as fault:
             self.notes.fault("compile hook", fault)
+
+    def note_loop(self, info: Any) -> None:
+        """Hand over the code object of a loop of Python's."""
+        if info.type != "bridge" and info.jitdriver_name == "pypyjit":
+            self.note_code(info.greenkey[0])
 
     def look_around(self) -> None:
         """Do what is to be done now and then, while the program runs."""
@@ -323,6 +357,8 @@ class Agent:
 
         pypyjit.set_compile_hook(None)
         self.notes.descriptors.mend()
+        for info in self.compiled:
+            self.note_loop(info)
         self.sampling.stop()
         if self.calls is not None:
             self.calls.stop()

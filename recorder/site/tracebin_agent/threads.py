@@ -11,7 +11,7 @@ from .notes import Notes
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional
+    from typing import Any, Callable, List, Optional
 
 
 class Threads:
@@ -34,15 +34,19 @@ class Threads:
         self.native = _thread.get_native_id
         self.noted = 0
         self.not_noted = 0
+        self.has_any = False
 
-    def watch(self) -> None:
-        """Take the place of the functions that start a thread."""
+    def watch(self, before_first: Callable[[], None]) -> None:
+        """Take the place of the functions that start a thread; call ``before_first`` before the first."""
         original = self.original
 
         @hidden
         def start_new_thread(function, args, kwargs={}):  # type: ignore[no-untyped-def] # noqa: B006
             if not callable(function) or not isinstance(args, tuple) or not isinstance(kwargs, dict):
                 return original(function, args, kwargs)  # which says what is wrong
+            if not self.has_any:
+                self.has_any = True
+                before_first()
             return original(Started(self, function), args, kwargs)
 
         start_new_thread.__module__ = original.__module__
@@ -57,6 +61,7 @@ class Threads:
         """Go on in a child made by fork, with notes of its own."""
         self.notes = notes
         self.noted = self.not_noted = 0
+        self.has_any = False
 
     @hidden
     def begin(self, function: Any) -> Optional[str]:
