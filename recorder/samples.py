@@ -68,9 +68,8 @@ class SampleFile:
     is_ended: bool = False
     cut: Optional[str] = None
 
-    @property
     def names(self) -> Dict[int, CodeName]:
-        """Give the names of all code objects."""
+        """Decode the names of all code objects."""
         found = {number: code_name(text) for number, text in self.texts.items()}
         return {number: name for number, name in found.items() if name is not None}
 

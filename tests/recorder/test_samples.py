@@ -83,7 +83,7 @@ def test_samples_names_and_end_are_read(version: int) -> None:
     ]
     assert [sample.memory_bytes for sample in found.samples] == [10_240, 20_480]
     assert tuple(sample.time_ns for sample in found.samples) == times
-    assert found.names == {100: CodeName("f", 3, "/x/a.py"), 200: CodeName("<module>", 1, "/x/a.py")}
+    assert found.names() == {100: CodeName("f", 3, "/x/a.py"), 200: CodeName("<module>", 1, "/x/a.py")}
 
 
 def test_without_memory_it_is_not_known() -> None:
@@ -105,7 +105,7 @@ def test_names_have_what_they_like_in_them(text: str, name: CodeName) -> None:
     written = Written(6)
     written.name(1, text)
     written.name(2, "py:g:1:x.py")
-    assert read_samples(written.end()).names == {1: name, 2: CodeName("g", 1, "x.py")}
+    assert read_samples(written.end()).names() == {1: name, 2: CodeName("g", 1, "x.py")}
 
 
 @pytest.mark.parametrize("text", ["", "n:malloc:0:libc.so", "py:f", "py:f:x:y.py", "py:f:9999999999:y"])
@@ -115,7 +115,7 @@ def test_what_is_no_python_name_is_left_out_and_nothing_else(text: str) -> None:
     written.name(2, text)
     written.name(3, "py:g:1:x.py")
     found = read_samples(written.end())
-    assert (list(found.names), found.is_ended, found.cut) == ([3], True, None)
+    assert (list(found.names()), found.is_ended, found.cut) == ([3], True, None)
 
 
 @pytest.mark.parametrize("version", [6, 7])
@@ -126,7 +126,7 @@ def test_a_file_cut_anywhere_gives_what_stands_before(version: int) -> None:
         found = read_samples(data[:size])
         assert not found.is_ended
         assert found.samples == complete.samples[: len(found.samples)]
-        assert found.cut is not None or len(found.samples) + len(found.names) < 5
+        assert found.cut is not None or len(found.samples) + len(found.names()) < 5
     assert read_samples(b"").cut == "it is empty"
     assert read_samples(data[:39]).cut == "it ends before its header"
 
@@ -234,7 +234,7 @@ def test_what_stands_behind_a_gap_is_read(version: int) -> None:
     ends = {number: sample.end for number, sample in enumerate(read_samples(data).samples)}
     assert [sample.end for sample in found.samples] == [ends[number] for number in seen]
     assert len(seen) < 40
-    assert found.names[100].name == "f"
+    assert found.names()[100].name == "f"
 
 
 def fed(data: bytes, sizes: list[int]) -> SampleFile:
@@ -277,7 +277,7 @@ def test_a_sample_without_memory_among_others(version: int) -> None:
     found = read_samples(written.end())
     assert [sample.memory_bytes for sample in found.samples] == [10240, -1, -1, 10240, -1]
     assert {sample.time_ns for sample in found.samples} == {7 if version == 7 else None}
-    assert (found.cut, found.names[100].name) == (None, "f")
+    assert (found.cut, found.names()[100].name) == (None, "f")
 
 
 def test_stamps_are_read_as_far_as_they_go() -> None:
@@ -299,7 +299,8 @@ def test_a_real_file_is_read_to_its_end(real: Any) -> None:
     assert (found.version, found.is_ended, found.cut) == (PYPYS[name], True, None)
     frames = [frame for sample in found.samples for frame in pairs(sample.stack)]
     assert {kind for kind, _ in frames} == {1, 3, 6}
-    assert all(value in found.names for kind, value in frames if kind != 6)
+    names = found.names()
+    assert all(value in names for kind, value in frames if kind != 6)
 
 
 def test_a_real_file_is_what_the_reference_reader_reads(real: Any) -> None:
@@ -311,7 +312,7 @@ def test_a_real_file_is_what_the_reference_reader_reads(real: Any) -> None:
         values = [int(value) for value in stack]
         assert values == [value for _, value in reversed(pairs(ours.stack))]
         assert (thread, kib * 1024) == (ours.thread, ours.memory_bytes)
-    texts = {number: f"py:{code.name}:{code.line}:{code.file}" for number, code in found.names.items()}
+    texts = {number: f"py:{code.name}:{code.line}:{code.file}" for number, code in found.names().items()}
     assert texts == dict(state.virtual_ips)
     assert all((sample.time_ns is not None) == (PYPYS[name] == 7) for sample in found.samples)
 
@@ -334,14 +335,15 @@ def dump(found: SampleFile) -> str:
     """Give the hottest stacks, innermost frame first, start-up left out."""
     kinds = {1: "", 3: " (jitted)"}
     stacks: Counter[str] = Counter()
+    names = found.names()
     for sample in found.samples:
         frames = [
-            "[machine code]" if kind == 6 else f"{found.names[value].name}{kinds[kind]}"
+            "[machine code]" if kind == 6 else f"{names[value].name}{kinds[kind]}"
             for kind, value in pairs(sample.stack)
-            if kind == 6 or "app_main" not in found.names[value].file
+            if kind == 6 or "app_main" not in names[value].file
         ]
         stacks[" < ".join(frames[:6])] += 1
-    lines = [f"version {found.version}, {len(found.samples)} samples, {len(found.names)} names"]
+    lines = [f"version {found.version}, {len(found.samples)} samples, {len(names)} names"]
     hottest = sorted(stacks.items(), key=lambda row: (-row[1], row[0]))[:40]
     lines += [f"{count:5} {stack}" for stack, count in hottest]
     return "\n".join(lines) + "\n"
