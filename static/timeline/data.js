@@ -180,7 +180,8 @@ export function threadTitle(thread, processes) {
 
 /** A thread's source in words. */
 export function sourceNote({ source, calls, depths }, interval) {
-  const many = source === "exact" ? format.counted(calls, "call") : format.counted(calls, "stretch", "stretches");
+  const many =
+    source === "exact" ? format.counted(calls, "call") : format.counted(calls, "stretch", "stretches");
   const edges =
     source === "sampled" && interval ? `, from samples: edges known to ${format.duration(interval)}` : "";
   return `${many}, ${format.counted(depths, "level")} deep${edges}`;
