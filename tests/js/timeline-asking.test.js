@@ -32,18 +32,18 @@ test("one request is under way at a time, and each store has its turn", () => {
   assert.deepEqual(asked, [["one", VIEW, 100]]);
   one.busy = false;
   ask(wishes, 20);
-  ask(wishes, 40);
+  ask(wishes, 80);
   assert.deepEqual(asked.at(-1), ["other", VIEW, 20]);
   other.busy = false;
-  ask(wishes, 60);
-  ask(wishes, 80);
+  ask(wishes, 100);
+  ask(wishes, 160);
   assert.deepEqual(
     asked.map(([name]) => name),
     ["one", "other", "one"],
   );
 });
 
-test("the asking pauses as long as the last answer took, but not long", () => {
+test("the asking pauses three times as long as the last answer took, but not long", () => {
   const asked = [];
   const store = storeOf("one", asked);
   const { ask } = turns();
@@ -51,13 +51,13 @@ test("the asking pauses as long as the last answer took, but not long", () => {
   ask(wishes, 0);
   store.busy = false;
   assert.equal(ask(wishes, 50), true);
-  ask(wishes, 99);
+  ask(wishes, 199);
   assert.equal(asked.length, 1);
-  ask(wishes, 100);
+  ask(wishes, 200);
   assert.equal(asked.length, 2);
   store.busy = false;
   ask(wishes, 5000);
-  ask(wishes, 5150);
+  ask(wishes, 5300);
   assert.equal(asked.length, 3);
 });
 
