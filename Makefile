@@ -40,11 +40,11 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(ALL) $(D3) ## the package with all extras in .venv, and d3 in place
-# Debian's packages and Node.js one after the other, since apt and pip hold locks; the rest three at a time:
+# Debian's packages and Node.js one after the other, since apt and pip hold locks; the rest four at a time:
 # those that run programs wait for them a third of their time.
 test: | $(VENV)/bin/python ## everything the tests need, and every check
 	@tools/need.sh pypy pypy-venv chromium node
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target $(CHECKS)
+	@$(MAKE) --no-print-directory --keep-going --jobs=4 --output-sync=target $(CHECKS)
 
 demo: $(SERVER) $(D3) pypy ## record an example and show it (BROWSER=none, PORT=8000)
 	@python tools/demo.py --port $(PORT) --browser "$${BROWSER:-}" $(EXAMPLE)
