@@ -72,7 +72,7 @@ def _judge(rows: Sequence[Row]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16, 40])
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 4, 16, 48])
     return parser.parse_args()
 
 
