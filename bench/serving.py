@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 from urllib.request import Request, urlopen
 
 TRACEBIN = [sys.executable, "-m", "tracebin"]
@@ -37,10 +37,10 @@ def served() -> Iterator[str]:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """Give a server that ends with the block, and its runs with it."""
+def serving(kept: Optional[Path] = None) -> Iterator[Server]:
+    """Give a server that ends with the block, and its runs with it unless a folder for them is ``kept``."""
     with tempfile.TemporaryDirectory(prefix="bench-") as data:
-        command = [*TRACEBIN, "serve", "--port", "0", "--data", data]
+        command = [*TRACEBIN, "serve", "--port", "0", "--data", str(kept or data)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             try:
                 yield Server(_address(process), process.pid)

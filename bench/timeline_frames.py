@@ -14,7 +14,6 @@ import json
 import subprocess
 import tempfile
 import threading
-from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median, quantiles
@@ -22,27 +21,19 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import machine
 import timeline_data
+from chromium import CHROMIUM, FLAGS
 from measure import pypy
 from playwright.sync_api import Browser, sync_playwright
 from programs import CACHE
-from serving import TRACEBIN, _address, send
+from serving import send, serving
 
 from tracebin.bundle import records as r
 
 MILLION = 1_000_000
 BAR_MS = 33.0
 SPEEDSCOPE = "speedscope@1.25.0"
-CHROMIUM = "/usr/bin/chromium"
 # speedscope draws with WebGL and needs SwiftShader to have one where there is no GPU.
-FLAGS = [
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
+SWIFTSHADER = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 # Wheel events as a hand makes them, one a frame; gives the frames' lengths by gesture.
 GESTURES = """
@@ -97,8 +88,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         data = options.data or Path(name) / "data"
         data.mkdir(exist_ok=True)
-        with _served(data) as address, sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        with serving(data) as server, sync_playwright() as play:
+            address = server.address
+            browser = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *SWIFTSHADER])
             for count in options.calls:
                 url = f"{address}/runs/{_published(Path(name), data, address, count)}/timeline"
                 print(f"\n{count:,} calls")
@@ -115,16 +107,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--compare", type=int, default=MILLION, help="most calls that speedscope opens too")
     parser.add_argument("--data", type=Path, help="keep the runs in this folder, use those that are there")
     return parser.parse_args()
-
-
-@contextmanager
-def _served(data: Path) -> Iterator[str]:
-    command = [*TRACEBIN, "serve", "--port", "0", "--data", str(data)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield _address(process)
-        finally:
-            process.terminate()
 
 
 def _published(folder: Path, data: Path, address: str, count: int) -> str:

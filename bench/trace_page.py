@@ -12,18 +12,11 @@ from statistics import median
 from typing import Any, Dict, List, Tuple
 
 import machine
+from chromium import CHROMIUM, FLAGS
 from measure import pypy
 from playwright.sync_api import Browser, sync_playwright
 from serving import get, record, send, served
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-]
 BAR_S = 1.0
 MIN_OPS = 3000
 # Each statement of the loop is some 29 ops in the peeled loop: the biggest trace has 3,100 or so.

@@ -8,7 +8,6 @@ compresses ahead what goes into the middle of the file.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import queue
@@ -245,11 +244,12 @@ class GzipFile(Created):
             _must_agree(False)
 
     def _finish(self) -> None:
-        with contextlib.suppress(Exception):  # what went wrong before is told below
+        try:
             self._hand_over()
-        self._jobs.put(None)
-        self._thread.join()
-        self._pool.shutdown()
+        finally:
+            self._jobs.put(None)
+            self._thread.join()
+            self._pool.shutdown()
         if self._fault is not None:
             raise self._fault
         tail = self._crc.to_bytes(4, "little") + (self._size & 0xFFFFFFFF).to_bytes(4, "little")

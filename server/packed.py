@@ -6,7 +6,8 @@ import zlib
 
 import zstandard
 
-# zlib's level 1 took 1.9 s for the traces of a bundle of 32 MB, zstd's 0.4, to fewer bytes.
+# A third of the time of zlib's level 1 on lines of traces, to 9 % fewer bytes; zlib's was 1.9 of the 11 s
+# that a bundle of 32 MB was stored in.
 _LEVEL = 1
 
 

@@ -1,7 +1,7 @@
 // What to ask for while a hand moves the picture.  Pure but for the asking.
 
-// With a pause of once the time, one frame in twenty was late now and then on two processors; with this, one in a
-// hundred (10 million calls).
+// With a pause of once the time, one frame in twenty was late in two runs of three (10 million calls, two
+// processors), with this in none of six.
 const PAUSES = 3;
 // Who is far from the server waits for its answers anyhow, and needn't much longer.
 const LONGEST_MS = 300;

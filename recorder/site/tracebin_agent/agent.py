@@ -297,13 +297,19 @@ class Agent:
         """Keep the code objects of loops: one made by exec is in no file."""
         try:
             if self.is_active():
-                while self.compiled:
-                    self.note_loop(self.compiled.pop())
+                self.note_compiled()
                 self.look_around()
-        except IndexError:
-            pass  # another thread has taken the last
         except Exception as fault:
             self.notes.fault("compile hook", fault)
+
+    def note_compiled(self) -> None:
+        """Note what waits; two threads may do that at a time."""
+        while self.compiled:
+            try:
+                info = self.compiled.pop()
+            except IndexError:
+                return  # the other has taken the last
+            self.note_loop(info)
 
     def note_loop(self, info: Any) -> None:
         """Hand over the code object of a loop of Python's."""
@@ -357,8 +363,7 @@ class Agent:
 
         pypyjit.set_compile_hook(None)
         self.notes.descriptors.mend()
-        for info in self.compiled:
-            self.note_loop(info)
+        self.note_compiled()
         self.sampling.stop()
         if self.calls is not None:
             self.calls.stop()
