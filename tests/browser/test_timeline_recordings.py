@@ -1,37 +1,49 @@
-"""The time line of real recordings, and of runs with next to nothing in them."""
+"""The time line of real recordings: every gesture and key, against what stands in the bundle."""
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import subprocess
 import sys
 import urllib.request
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tracebin.bundle import records as r
-from tracebin.bundle.writer import write_bundle
+from tracebin.bundle.reader import read_bundle
 
 When = Callable[..., dict[str, Any]]
 
 STRUCTURE = """\
-def leaf(n):
-    total = 0
-    for i in range(n):
-        total += i % 7
-    return total
+import os
 
-def branch(n):
-    return leaf(n) + leaf(2 * n)
+class Tree:
+    def __init__(self, size):
+        self.size = size
+
+    def leaf(self, n):
+        total = 0
+        for i in range(n * self.size):
+            total += i % 7
+        return total
+
+    def branch(self):
+        return self.leaf(1) + self.leaf(2)
+
+def gather(parts):
+    return [os.path.join("basket", str(part)) for part in parts]
 
 def trunk():
-    return [branch(20000) for _ in range(3)]
+    tree = Tree(20000)
+    parts = [tree.branch() for _ in range(3)]
+    return [gather(parts) for _ in range(300)]
 
 trunk()
 """
@@ -72,6 +84,56 @@ PROGRAMS = {
 }
 
 
+@dataclass(frozen=True)
+class Call:
+    """An exact call as the bundle has it."""
+
+    thread: int
+    start: int
+    duration: int
+    depth: int
+    name: str
+    module: str | None
+
+    @property
+    def end(self) -> int:
+        return self.start + self.duration
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded run: its id on the server, and its bundle, read here."""
+
+    run: str
+    bundle: r.Bundle
+
+    def calls(self) -> list[Call]:
+        """The exact calls, in order of thread and start."""
+        found = [call for chunk in self.bundle.calls for call in self._of(chunk)]
+        return sorted(found, key=lambda call: (call.thread, call.start, call.depth))
+
+    def _of(self, chunk: r.CallChunk) -> Iterator[Call]:
+        columns = zip(accumulate(chunk.start), chunk.duration, chunk.depth, chunk.function)
+        for start, duration, depth, number in columns:
+            function = self.bundle.functions[number]
+            module = self.bundle.files[function.file].module
+            yield Call(chunk.thread, chunk.first_ns + start, duration, depth, function.qualname, module)
+
+    def named(self, name: str) -> list[Call]:
+        return [call for call in self.calls() if call.name == name]
+
+    def inside(self, outer: Call) -> list[Call]:
+        """A call and all it called."""
+        within = (outer.start, outer.end)
+        return [
+            call
+            for call in self.calls()
+            if call.thread == outer.thread
+            and call.depth >= outer.depth
+            and within[0] <= call.start <= call.end <= within[1]
+        ]
+
+
 def asked(server: str, run: str, path: str) -> Any:
     with urllib.request.urlopen(f"{server}/api/v1/runs/{run}/{path}") as answer:
         return json.load(answer)
@@ -80,8 +142,8 @@ def asked(server: str, run: str, path: str) -> Any:
 @pytest.fixture(scope="module")
 def recordings(
     pypy: str, upload: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
-    """The ids of recorded runs by the name of their program."""
+) -> dict[str, Recorded]:
+    """Recorded runs by the name of their program."""
     folder = tmp_path_factory.mktemp("recordings")
     tracebin = Path(sys.executable).with_name("tracebin")
     found = {}
@@ -91,7 +153,7 @@ def recordings(
         bundle = folder / f"{name}.json.gz"
         command = [tracebin, "run", "-q", *options, "--python", pypy, "-o", bundle, program]
         subprocess.run(command, check=True, capture_output=True, cwd=folder)
-        found[name] = upload(bundle)
+        found[name] = Recorded(upload(bundle), read_bundle(bundle))
     return found
 
 
@@ -106,9 +168,9 @@ def starts_of(rows: dict[str, list[int]], start: int) -> list[int]:
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_boxes_are_the_calls_of_the_api(
-    page: Page, server: str, recordings: dict[str, str], name: str, when: When
+    page: Page, server: str, recordings: dict[str, Recorded], name: str, when: When
 ) -> None:
-    run = recordings[name]
+    run = recordings[name].run
     page.goto(f"/runs/{run}/timeline")
     found = when()
     threads = {thread["id"]: thread for thread in asked(server, run, "threads")["threads"]}
@@ -137,9 +199,9 @@ def test_boxes_are_the_calls_of_the_api(
 
 
 def test_jit_work_of_a_hot_program_leads_to_its_traces(
-    page: Page, server: str, recordings: dict[str, str], when: When
+    page: Page, server: str, recordings: dict[str, Recorded], when: When
 ) -> None:
-    run = recordings["hot"]
+    run = recordings["hot"].run
     page.goto(f"/runs/{run}/timeline?colour=state&filter=cat:jit")
     found = when()
     whole = f"start={found['domain'][0]}&end={found['domain'][1]}&width={int(found['width'])}"
@@ -157,9 +219,9 @@ def test_jit_work_of_a_hot_program_leads_to_its_traces(
 
 
 def test_threads_fold_and_one_is_chosen_for_the_tracks(
-    page: Page, recordings: dict[str, str], when: When
+    page: Page, recordings: dict[str, Recorded], when: When
 ) -> None:
-    page.goto(f"/runs/{recordings['threads']}/timeline")
+    page.goto(f"/runs/{recordings['threads'].run}/timeline")
     found = when("d => d.blocks.length === 3")
     first = found["blocks"][0]["title"]
     page.get_by_role("button", name=first).click()
@@ -174,9 +236,9 @@ def test_threads_fold_and_one_is_chosen_for_the_tracks(
 
 
 def test_matches_are_stepped_through_from_thread_to_thread(
-    page: Page, recordings: dict[str, str], when: When
+    page: Page, recordings: dict[str, Recorded], when: When
 ) -> None:
-    page.goto(f"/runs/{recordings['threads']}/timeline?filter=/^work$/")
+    page.goto(f"/runs/{recordings['threads'].run}/timeline?filter=/^work$/")
     seen = []
     for _ in range(2):
         when()
@@ -188,81 +250,334 @@ def test_matches_are_stepped_through_from_thread_to_thread(
     when("d => d.selected.thread === 1")
 
 
-# --- next to nothing, and very much -------------------------------------------------
+# --- hands on a program with a clear structure ---------------------------------------
 
 
-def a_run(duration: int, **more: Any) -> r.Bundle:
-    run = r.Run(
-        command=["prog.py"],
-        target="script",
-        cwd="/home/someone",
-        started="2026-11-22T18:00:00.123456Z",
-        duration_ns=duration,
-        exit=r.Exit(status=0),
-        host=r.Host("Linux", "6.1", "x86_64", 2),
-        pypy=r.PyPy("7.3.11", "3.9.16", "/usr/bin/pypy3"),
-        options=r.Options(),
-        output={},
-        recorder="0.1.0",
-    )
-    bundle = r.Bundle(
-        run=run,
-        processes=[r.Process(7, None, ["prog.py"], 0, duration, r.Exit(0))],
-        threads=[r.Thread(0, 7, "MainThread")],
-        files=[r.SourceFile("/home/someone/prog.py", "program", "__main__")],
-        functions=[r.Function(0, "main", "main", 1)],
-    )
-    return replace(bundle, **more)
+@pytest.fixture
+def trees(recordings: dict[str, Recorded]) -> Recorded:
+    return recordings["structure"]
 
 
-def stored(bundle: r.Bundle, folder: Path, upload: Callable[[Path], str]) -> str:
-    out = io.BytesIO()
-    write_bundle(out, bundle)
-    path = folder / "run.json"
-    path.write_bytes(out.getvalue())
-    return upload(path)
+@pytest.fixture
+def opened(page: Page, trees: Recorded, when: When) -> When:
+    """Open the time line where ``trunk`` ran: what its picture says of itself."""
+
+    def open_it(query: str = "") -> dict[str, Any]:
+        (trunk,) = trees.named("trunk")
+        page.goto(f"/runs/{trees.run}/timeline?at={trunk.start}-{trunk.end}{query}")
+        return when("d => d.boxes.length > 0")
+
+    return open_it
 
 
-def test_an_empty_run_says_so(page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When) -> None:
-    page.goto(f"/runs/{stored(a_run(0), tmp_path, upload)}/timeline")
-    expect(page.locator(".nothing")).to_contain_text("No call was recorded")
-    is_black = """(all) => all.map((each) => {
-      const [red, , , alpha] = each.getContext('2d').getImageData(9, 9, 1, 1).data;
-      return alpha > 0 && red === 0;
-    })"""
-    assert not any(page.locator(".minimap canvas, .ribbon canvas, .track canvas").evaluate_all(is_black))
-    for key in "12345w.0n":
-        page.keyboard.press(key)
-    assert when()["boxes"] == []
+def middle(page: Page, found: dict[str, Any], call: Call) -> tuple[float, float]:
+    """Where in the window the middle of a call's box is."""
+    box = next(b for b in found["boxes"] if (b["depth"], b["start"]) == (call.depth, call.start))
+    place = page.locator(".picture").bounding_box()
+    assert place is not None
+    return place["x"] + box["x"] + box["width"] / 2, place["y"] + box["y"] + 8
 
 
-def test_one_sample_is_a_stretch_of_one_interval(
-    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
+def time_at(page: Page, found: dict[str, Any], x: float) -> float:
+    place = page.locator(".picture").bounding_box()
+    assert place is not None
+    start, end = found["range"]
+    return float(start + (x - place["x"]) / found["width"] * (end - start))
+
+
+def is_call(call: Call) -> str:
+    """The condition that a call is the selected one."""
+    return f"d => d.selected?.name === '{call.name}' && d.selected.start === {call.start}"
+
+
+def in_words(page: Page, duration: int) -> str:
+    words: str = page.evaluate(f"import('/static/format.js').then((m) => m.duration({duration}))")
+    return words
+
+
+def press(page: Page, key: str, when: When, then: str) -> dict[str, Any]:
+    page.keyboard.press(key)
+    return when(then)
+
+
+def test_single_boxes_are_calls_of_the_bundle_and_wide_calls_are_boxes(trees: Recorded, opened: When) -> None:
+    found = opened()
+    drawn = {(b["depth"], b["start"], b["duration"], b["name"]) for b in found["boxes"] if b["count"] == 1}
+    start, end = found["range"]
+    there = {
+        (c.depth, c.start, c.duration, c.name): c.duration / (end - start) * found["width"]
+        for c in trees.calls()
+        if c.end > start and c.start < end
+    }
+    assert drawn <= set(there)
+    assert {call for call, pixels in there.items() if pixels > 3} <= drawn
+    (gather,) = {b["depth"] for b in found["boxes"] if b["name"] == "gather"}
+    folded = sum(b["count"] for b in found["boxes"] if b["depth"] == gather and b["start"] >= start)
+    assert folded == sum(1 for depth, when, *_ in there if depth == gather and when >= start)
+
+
+def test_wheel_and_drag_keep_the_time_under_the_pointer(
+    page: Page, trees: Recorded, opened: When, when: When
 ) -> None:
-    one = a_run(
-        10_000_000,
-        stacks=[r.StackChunk([-1], [0], [0], [-1])],
-        samples=[r.SampleChunk(0, 5_000_000, [0], [0], [-1])],
-    )
-    page.goto(f"/runs/{stored(one, tmp_path, upload)}/timeline")
-    found = when()
-    assert [box["name"] for box in found["boxes"]] == ["main"]
-    assert found["boxes"][0]["width"] > 1
+    found = opened()
+    second = trees.named("Tree.branch")[1]
+    x, y = middle(page, found, second)
+    page.mouse.move(x, y)
+    before = time_at(page, found, x)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    length = found["range"][1] - found["range"][0]
+    found = when(f"d => d.range[1] - d.range[0] < {length * 0.9}")
+    assert time_at(page, found, x) == pytest.approx(before, abs=length / 1000)
+    page.mouse.down()
+    page.mouse.move(x - 50, y)
+    page.mouse.move(x - 100, y)
+    page.mouse.up()
+    found = when(f"d => d.range[0] > {found['range'][0]}")
+    assert time_at(page, found, x - 100) == pytest.approx(before, abs=length / 1000)
 
 
-def test_an_hour_reads_in_minutes_and_zooms_to_microseconds(
-    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
+def test_a_click_tells_of_the_call_what_the_bundle_has(
+    page: Page, trees: Recorded, opened: When, when: When
 ) -> None:
-    hour = 3_600_000_000_000
-    call = r.CallChunk(0, 0, [0, hour // 2], [hour, 2_000], [0, 1], [0, 0])
-    run = stored(a_run(hour, calls=[call]), tmp_path, upload)
-    page.goto(f"/runs/{run}/timeline")
-    when("d => d.boxes.length === 2")
-    expect(page.locator(".ruler")).to_contain_text("30:00 min")
-    page.goto(f"/runs/{run}/timeline?call=0.exact.1")
-    when("d => d.selected !== null")
-    page.keyboard.press("f")
-    found = when("d => d.range[1] - d.range[0] < 3000")
-    short = next(box for box in found["boxes"] if box["depth"] == 1)
-    assert short["width"] > found["width"] / 2
-    expect(page.locator(".ruler")).to_contain_text("1799.9999 s")
+    found = opened()
+    branch = trees.named("Tree.branch")[1]
+    x, y = middle(page, found, branch)
+    page.mouse.move(x, y)
+    when("d => d.pointed?.name === 'Tree.branch'")
+    branches = trees.named("Tree.branch")
+    total = in_words(page, sum(each.duration for each in branches))
+    expect(page.locator(".status")).to_contain_text(f"all its {len(branches)} calls: {total}")
+    expect(page.locator(".card")).to_contain_text("structure.py:13")
+    page.mouse.click(x, y)
+    when(is_call(branch))
+    own = branch.duration - sum(c.duration for c in trees.inside(branch) if c.depth == branch.depth + 1)
+    for duration in (branch.duration, own):
+        expect(page.locator(".details")).to_contain_text(in_words(page, duration))
+    page.mouse.dblclick(x, y)
+    found = when("d => d.zooms.length === 1")
+    assert found["range"][0] <= branch.start
+    assert branch.end <= found["range"][1]
+    assert found["range"][1] - found["range"][0] < 1.2 * branch.duration
+    press(page, "Escape", when, "d => d.zooms.length === 0")
+
+
+def test_arrows_walk_the_calls_of_the_bundle(page: Page, trees: Recorded, opened: When, when: When) -> None:
+    found = opened()
+    (trunk,) = trees.named("trunk")
+    page.mouse.click(*middle(page, found, trunk))
+    when(is_call(trunk))
+    inside = trees.inside(trunk)
+    children = [call for call in inside if call.depth == trunk.depth + 1]
+    comprehension = children[1]
+    press(page, "ArrowDown", when, is_call(children[0]))
+    press(page, "ArrowRight", when, is_call(comprehension))
+    first, second, third = trees.named("Tree.branch")
+    press(page, "ArrowDown", when, is_call(first))
+    press(page, "ArrowRight", when, is_call(second))
+    press(page, "ArrowRight", when, is_call(third))
+    press(page, "ArrowLeft", when, is_call(second))
+    leaf = next(call for call in trees.inside(second) if call.name == "Tree.leaf")
+    press(page, "ArrowDown", when, is_call(leaf))
+    press(page, "ArrowUp", when, is_call(second))
+    found = press(page, "f", when, "d => d.zooms.length === 1")
+    assert found["range"][0] <= second.start
+    assert second.end <= found["range"][1]
+
+
+# Of single calls: the colour of several in one box is weaker the less of it they fill.
+GRAY = """[...new Set(d.boxes.filter((b) => b.count === 1 && b.colour !== d.dim).map((b) => b.name))]
+  .sort().join()"""
+
+
+def test_each_key_leaves_the_colours_of_those_it_names(
+    page: Page, trees: Recorded, opened: When, when: When
+) -> None:
+    found = opened()
+    first = trees.named("Tree.leaf")[0]
+    x, y = middle(page, found, first)
+    page.mouse.click(x, y)
+    when(is_call(first))
+    page.mouse.move(2, 2)
+    shown = sorted({box["name"] for box in found["boxes"] if box["count"] == 1})
+    of_class = [name for name in shown if name.startswith("Tree.")]
+    modules = {call.name: call.module for call in trees.calls()}
+    of_module = [name for name in shown if modules.get(name) == "structure"]
+    for key, left in {"e": ["Tree.leaf"], "k": of_class, "m": of_module, "p": of_module}.items():
+        press(page, key, when, f"d => d.pointed === null && {GRAY} === '{','.join(left)}'")
+        press(page, "r", when, f"d => {GRAY} === '{','.join(shown)}'")
+    branch = trees.named("Tree.branch")[0]
+    press(page, "ArrowUp", when, is_call(branch))
+    below = ",".join(sorted({call.name for call in trees.inside(branch)}))
+    press(page, "i", when, f"d => {GRAY} === '{below}'")
+    page.keyboard.press("r")
+
+
+def self_times(calls: list[Call]) -> Counter[str]:
+    """Self time of each function, worked out from where calls lie in each other."""
+    found: Counter[str] = Counter()
+    stack: list[Call] = []
+    for call in calls:
+        del stack[call.depth :]
+        found[call.name] += call.duration
+        if stack and stack[-1].depth == call.depth - 1:
+            found[stack[-1].name] -= call.duration
+        stack.append(call)
+    return found
+
+
+def test_the_filter_counts_what_the_bundle_has(page: Page, trees: Recorded, opened: When, when: When) -> None:
+    opened()
+    page.keyboard.press("/")
+    page.keyboard.type("leaf")
+    leaves = trees.named("Tree.leaf")
+    found = when("d => d.boxes.some((b) => b.colour === d.dim)")
+    single = [box for box in found["boxes"] if box["count"] == 1]
+    assert {box["name"] for box in single if box["colour"] != found["dim"]} == {"Tree.leaf"}
+    own = self_times(trees.calls())
+    share = page.evaluate(
+        f"import('/static/format.js').then((m) => m.share({own['Tree.leaf'] / sum(own.values())}))"
+    )
+    expect(page.locator("#filter-count")).to_have_text(f"1 function, {len(leaves)} calls, {share}")
+    page.keyboard.press("Enter")
+    when(is_call(leaves[0]))
+    page.keyboard.press("Enter")
+    when(is_call(leaves[1]))
+    page.keyboard.press("Shift+Enter")
+    when(is_call(leaves[0]))
+
+
+def test_the_ruler_selects_a_time_and_totals_are_of_it(
+    page: Page, trees: Recorded, opened: When, when: When
+) -> None:
+    found = opened()
+    x = [middle(page, found, call)[0] for call in trees.named("Tree.branch")]
+    ruler = page.locator(".ruler svg").bounding_box()
+    assert ruler is not None
+    y = ruler["y"] + 10
+    page.mouse.move(x[0], y)
+    page.mouse.down()
+    page.mouse.move(x[1], y)
+    page.mouse.move(x[2], y)
+    page.mouse.up()
+    start, end = when("d => d.chosen !== null")["chosen"]
+    page.keyboard.press("5")
+    branches = [call for call in trees.named("Tree.branch") if call.end > start and call.start < end]
+    clipped = sum(min(call.end, end) - max(call.start, start) for call in branches)
+    row = page.locator("tbody tr", has_text="Tree.branch").locator("td")
+    expect(row.nth(1)).to_contain_text(in_words(page, round(clipped)))
+    expect(row.nth(3)).to_have_text(str(sum(call.start >= start for call in branches)))
+    press(page, "1", when, "d => d.view === 'time'")
+
+
+def test_measuring_tells_the_time_between(page: Page, trees: Recorded, opened: When, when: When) -> None:
+    found = opened()
+    first, _, third = trees.named("Tree.branch")
+    (from_x, y), (to_x, _) = middle(page, found, first), middle(page, found, third)
+    page.keyboard.down("Shift")
+    page.mouse.move(from_x, y)
+    page.mouse.down()
+    page.mouse.move(to_x, y)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    measured = when("d => d.measured !== null")["measured"]
+    between = (third.start + third.duration / 2) - (first.start + first.duration / 2)
+    pixel = (found["range"][1] - found["range"][0]) / found["width"]
+    assert measured["to"] - measured["from"] == pytest.approx(between, abs=3 * pixel)
+    press(page, "Escape", when, "d => d.measured === null")
+
+
+def test_the_overview_chooses_and_its_lens_moves(page: Page, opened: When, when: When) -> None:
+    found = opened()
+    whole, width = found["domain"][1] - found["domain"][0], found["width"]
+    box = page.locator(".minimap svg").bounding_box()
+    assert box is not None
+
+    def drag(start: float, end: float) -> None:
+        page.mouse.move(box["x"] + start * width, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + (start + end) / 2 * width, box["y"] + 20)
+        page.mouse.move(box["x"] + end * width, box["y"] + 20)
+        page.mouse.up()
+
+    press(page, "0", when, f"d => d.range[1] === {found['domain'][1]}")
+    drag(0.2, 0.4)
+    found = when("d => d.chosen !== null")
+    assert found["range"] == pytest.approx([0.2 * whole, 0.4 * whole], rel=0.02)
+    drag(0.3, 0.5)
+    found = when(f"d => d.range[0] > {0.35 * whole}")
+    assert found["range"] == pytest.approx([0.4 * whole, 0.6 * whole], rel=0.02)
+
+
+# --- the other orders of the same calls -----------------------------------------------
+
+
+def test_merged_calls_add_up_those_of_the_bundle(trees: Recorded, opened: When) -> None:
+    found = opened("&view=merged")
+    merged: Counter[tuple[str, ...]] = Counter()
+    path: list[str] = []
+    for call in trees.calls():
+        path[call.depth :] = [call.name]
+        merged[tuple(path)] += call.duration
+    calls = Counter(call.depth for call in trees.calls())
+    top = sorted((time for path, time in merged.items() if len(path) == 1), reverse=True)
+    drawn = [box["duration"] for box in found["boxes"] if box["depth"] == 0]
+    assert drawn[0] == top[0]
+    assert sum(b["count"] for b in found["boxes"] if b["depth"] == 0) == calls[0]
+    assert sum(drawn) == sum(top)
+
+
+def test_lines_sandwich_and_table_have_the_times_of_the_bundle(
+    page: Page, trees: Recorded, opened: When, when: When
+) -> None:
+    opened("&filter=structure.py")
+    (trunk,) = trees.named("trunk")
+    branches, leaves = trees.named("Tree.branch"), trees.named("Tree.leaf")
+    found = press(page, "3", when, "d => d.view === 'lines' && d.boxes.length > 0")
+    drawn = [(b["start"], b["duration"]) for b in found["boxes"] if b["name"] == "Tree.branch"]
+    assert drawn == [(call.start, call.duration) for call in branches]
+    page.keyboard.press("5")
+    row = page.locator("tbody tr", has_text="Tree.leaf").locator("td")
+    expect(row.nth(3)).to_have_text(str(len(leaves)))
+    expect(row.nth(4)).to_contain_text(in_words(page, max(call.duration for call in leaves)))
+    page.locator("tbody tr", has_text="Tree.leaf").get_by_role("button").click()
+    found = press(page, "4", when, "d => d.view === 'sandwich' && d.blocks[1]?.title === 'Tree.leaf'")
+    above = {b["name"]: b["duration"] for b in found["boxes"] if b["block"] == "callers"}
+    total = sum(call.duration for call in leaves)
+    assert above["Tree.leaf"] == above["Tree.branch"] == above["trunk"] == total
+    assert trunk.duration > total
+    press(page, "1", when, "d => d.view === 'time' && d.selected === null || d.view === 'time'")
+
+
+# --- events of a program that is compiled ---------------------------------------------
+
+
+def test_events_are_stepped_through_in_the_order_of_the_bundle(
+    page: Page, recordings: dict[str, Recorded], when: When
+) -> None:
+    hot = recordings["hot"]
+    page.goto(f"/runs/{hot.run}/timeline?filter=cat:tracing")
+    when()
+    starts = sorted((t.start_ns, i) for i, t in enumerate(hot.bundle.traces) if t.start_ns is not None)
+    for start, number in starts[:3]:
+        page.keyboard.press(".")
+        event = when(f"d => d.event?.id === {number}")["event"]
+        assert (event["kind"], event["start"]) == ("tracing", start)
+    press(page, ",", when, f"d => d.event?.id === {starts[1][1]}")
+    assert when("d => true")["bands"] == []
+    press(page, "j", when, "d => d.bands.includes('jit')")
+    press(page, "g", when, "d => d.bands.includes('gc')")
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile(f"/runs/{hot.run}/traces/{starts[1][1]}$"))
+
+
+def test_every_colouring_paints_a_real_run(page: Page, recordings: dict[str, Recorded], when: When) -> None:
+    page.goto(f"/runs/{recordings['hot'].run}/timeline")
+    colours = {(found := when("d => d.boxes.length > 0"))["colouring"]: found}
+    while len(colours) < 6:
+        before = json.dumps(found["colouring"])
+        found = press(page, "c", when, f"d => d.colouring !== {before} && d.boxes.every((b) => b.colour)")
+        colours[found["colouring"]] = found
+        expect(page.locator(".legend li").first).to_be_visible()
+    assert set(colours) == {"function", "frequency", "self", "package", "state", "thread"}
