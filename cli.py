@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NoReturn, Optional, Set, Tuple, Type
 
 import click
+from click.core import ParameterSource
 
 import tracebin
 from tracebin import errors
@@ -138,9 +139,10 @@ def main() -> None:
 @click.option("--stages", type=click.Choice(["optimised", "all"]), default="optimised", show_default=True,
               envvar="TRACEBIN_RUN_STAGES",
               help="Ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip
-@click.option(
-    "--no-source", is_flag=True, envvar="TRACEBIN_RUN_NO_SOURCE", help="Leave source text out of the bundle."
-)
+@click.option("--source", type=click.Choice(["used", "all", "none"]), default="used", show_default=True,
+              envvar="TRACEBIN_RUN_SOURCE",
+              help="Source text to keep: without the unused standard library, all, or none.")  # fmt: skip
+@click.option("--no-source", is_flag=True, envvar="TRACEBIN_RUN_NO_SOURCE", help="The same as --source none.")
 @click.option("--max-size", callback=_size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
               envvar="TRACEBIN_RUN_MAX_SIZE", help="Most room on disk to record into.")  # fmt: skip
 @click.option(
@@ -204,7 +206,7 @@ def run(
         interpreter=interpreter,
         interval_s=options["interval"],
         stages=options["stages"],
-        keep_source=not options["no_source"],
+        source=_source(ctx, options),
         jit=options["jit"],
         max_bytes=options["max_size"],
         starts_paused=options["start_paused"],
@@ -231,6 +233,13 @@ def run(
         _view([recorded.bundle], "127.0.0.1", 0, None, browser=True)
     finished = recorded.finished
     sys.exit(128 + finished.signal if finished.signal is not None else finished.status or 0)
+
+
+def _source(ctx: click.Context, options: Dict[str, Any]) -> str:
+    """Give whose text is kept: --no-source wins, unless it is a variable and --source is not."""
+    is_said = {name: ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options}
+    wins = is_said["no_source"] or not is_said["source"]
+    return "none" if options["no_source"] and wins else str(options["source"])
 
 
 def _default_name(target: str, words: List[str]) -> str:

@@ -15,6 +15,7 @@ from tracebin.bundle.codec import INT_MAX
 from tracebin.bundle.records import (
     CHUNK_ROWS,
     GC_KINDS,
+    LEFT_OUT,
     ORIGINS,
     SECTIONS,
     STAGES,
@@ -201,6 +202,11 @@ def _thread(check: Checker, thread: Thread) -> None:
 
 def _file(check: Checker, file: SourceFile) -> None:
     check.need(file.origin in ORIGINS, f"an unknown origin; known are {', '.join(ORIGINS)}", ".origin")
+    if file.left_out is not None:
+        check.need(
+            file.left_out in LEFT_OUT, f"an unknown reason; known are {', '.join(LEFT_OUT)}", ".left_out"
+        )
+        check.need(file.text is None, "a reason for no text beside a text", ".left_out")
 
 
 def _function(check: Checker, function: Function) -> None:

@@ -30,6 +30,7 @@ STAGES = ("traced", "optimised", "assembled")
 TARGETS = ("script", "module", "code")
 STREAMS = ("stdout", "stderr")
 ORIGINS = ("program", "site", "stdlib", "builtin", "generated", "recorder")
+LEFT_OUT = ("unused", "asked", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ class Thread:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One source file; ``text`` is None where it was not kept or not readable."""
+    """One source file; ``left_out`` is why ``text`` is None, one of LEFT_OUT.
+
+    Of a file that has no text by nature (``builtin``, ``generated``) it is None too.
+    """
 
     path: str
     origin: str
@@ -165,6 +169,7 @@ class SourceFile:
     package: Optional[str] = None
     text: Optional[str] = None
     sha256: Optional[str] = None
+    left_out: Optional[str] = None
 
 
 class Bytecode(NamedTuple):

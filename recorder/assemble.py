@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from tracebin.bundle.codec import encode_line
-from tracebin.bundle.packing import FAST, LEVEL, Created, create_compressed
+from tracebin.bundle.packing import FAST, LEVEL, Created, Packed, create_compressed
 from tracebin.bundle.records import Exit, Options, Problem, Process, PyPy, Run, Scalar
 from tracebin.bundle.writer import BundleWriter
 from tracebin.errors import BundleNotWritten
@@ -129,11 +129,11 @@ class Assembly:
     def _write_functions(self, writer: BundleWriter) -> None:
         # Making them numbers the last files.
         functions = list(self._known.table.lines())
-        packed = self._known.files.packed()
-        if packed is not None:
-            writer.add_packed("files", packed)
-        for file in self._known.files.records():
-            writer.add("files", file)
+        for entry in self._known.files.entries():
+            if isinstance(entry, Packed):
+                writer.add_packed("files", entry)
+            else:
+                writer.add("files", entry)
         for function in functions:
             writer.add_line("functions", function)
 

@@ -117,6 +117,7 @@ class AssembledProcess:
             raw, first = RawStacks(self.records.finder()), 0
         self.stacks = Stacks(self._function_of, raw, self._is_hidden, shared.tree, first)
         self.samples = self._placed_samples()
+        known.functions.sampled(self.samples.in_functions())
         self.calls = self._called()
 
     def texts_before(self, mark: str) -> Dict[int, bytes]:

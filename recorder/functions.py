@@ -7,7 +7,8 @@ its source file, or was handed over by the agent (code that never was in a file)
 from __future__ import annotations
 
 import os
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from collections import Counter
+from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from tracebin.bundle.codec import encode_line
 from tracebin.bundle.records import Bytecode, Function
@@ -17,6 +18,10 @@ from tracebin.recorder.sources import Files
 
 # Frozen into PyPy; it runs the script and is at the root of every stack.
 START_UP_FILE = "<builtin>/app_main.py"
+
+# A file with a hundredth of a process's samples at the top of the stack is one to look into; a module
+# of the standard library that is but imported has one to six of some hundred.
+USED_SHARE = 0.01
 
 Key = Tuple[str, str, int]
 # Lines of functions that are made in one go, some 5 ms: the program's end is not to wait for long.
@@ -128,6 +133,7 @@ class Functions:
         self._handles: Dict[int, Handle] = {}
         self._qualnames: Dict[int, str] = {}
         self._traced: Dict[int, Dict[int, Bytecode]] = {}
+        self._used: Set[int] = set()
         self.undecoded = 0
 
     def __len__(self) -> int:
@@ -173,7 +179,29 @@ class Functions:
         if not variants:
             row = Bytecode(place.offset, place.opcode, None, place.line)
             self._traced.setdefault(found, {})[place.offset] = row
+        self._use(found)
         return found
+
+    def _use(self, function: int) -> None:
+        if function not in self._used:
+            self._used.add(function)
+            self._files.use(self._file_of(self.table.rows[function][1]))
+
+    def _file_of(self, named: Named) -> str:
+        """Give a function's file; the agent has its name as it is, the log the one without commas."""
+        code = self._code_of(named)
+        return code.file if code else named.file
+
+    def sampled(self, samples: Mapping[int, int]) -> None:
+        """Take in how many samples one process has in each function, -1 where it isn't known."""
+        files: Counter[str] = Counter()
+        for function, count in samples.items():
+            if function >= 0:
+                files[self._file_of(self.table.rows[function][1])] += count
+        least = USED_SHARE * sum(samples.values())
+        for file, count in files.items():
+            if count >= least:
+                self._files.use(file)
 
     def _variant(self, variants: List[KnownCode], place: Place) -> int:
         fitting = (
@@ -276,13 +304,12 @@ class Functions:
     def record(self, number: int, named: Named) -> Function:
         """Give function ``number`` as the bundle holds it."""
         code = self._code_of(named)
-        file = code.file if code else named.file
+        file = self._file_of(named)
         bytecode = self._bytecode(code) if code else None
         self.undecoded += code is not None and bytecode is None
         if bytecode is None and number in self._traced:
             # The log names the opcodes it traced: better than none.
             bytecode = [row for _, row in sorted(self._traced[number].items())]
-        # The agent has the name as it is, the log the one without commas.
         file_number = self._files.number(file)
         qualname = (code.qualname if code else None) or self._qualnames.get(number)
         qualname = qualname or self._files.qualname(file, named.name, named.line)

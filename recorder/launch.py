@@ -62,7 +62,7 @@ class Request:
     interpreter: Interpreter
     interval_s: float = 0.001
     stages: str = "optimised"
-    keep_source: bool = True
+    source: str = "used"
     jit: Optional[str] = None
     max_bytes: int = DEFAULT_BYTES
     starts_paused: bool = False
@@ -178,7 +178,7 @@ def _begin_raw(request: Request, environ: Mapping[str, str]) -> Tuple[RawRecordi
         limit = DiskLimit(raw.folder, room(raw.folder, request.max_bytes))
         raw.write_launch(_launch(request, environ))
         raw.reserve_finish()
-        if request.target == "script" and request.keep_source:
+        if request.target == "script" and request.source != "none":
             raw.keep_script(Path(request.words[0]))
     except OSError as fault:
         shutil.rmtree(raw.folder, ignore_errors=True)
@@ -249,7 +249,7 @@ def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
     options: Dict[str, Scalar] = {
         "interval_s": _interval_s(request),
         "stages": request.stages,
-        "source": request.keep_source,
+        "source": request.source,
         **request.calls.options(),
     }
     if request.starts_paused:
@@ -271,7 +271,7 @@ def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
         gc={name: value for name, value in environ.items() if name.startswith("PYPY_GC_")},
         jit={**_jit_options(request.jit), **_trace_limit(request)},
         stages=request.stages,
-        keep_source=request.keep_source,
+        source=request.source,
         calls=request.calls,
         problems=problems,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from itertools import zip_longest
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -267,6 +268,14 @@ class SampleRecords:
         else:
             thread = self._threads.number(self._process, ident, time_ns)
             self._by_thread.setdefault(thread, []).append((time_ns, row, memory_bytes))
+
+    def in_functions(self) -> Counter[int]:
+        """Count the samples with each function at the top of the stack."""
+        rows = (row for placed in self._by_thread.values() for _, row, _ in placed)
+        found: Counter[int] = Counter()
+        for row, count in Counter(rows).items():
+            found[self._stacks.tree.function(row)] += count
+        return found
 
     def threads(self) -> int:
         """Count the threads that were sampled."""

@@ -66,9 +66,17 @@ class Launch:
     gc: Dict[str, Scalar]
     jit: Dict[str, Scalar]
     stages: str = "optimised"
-    keep_source: bool = True
+    source: str = "used"
     calls: CallChoice = field(default_factory=CallChoice)
     problems: List[str] = field(default_factory=list)
+
+    @property
+    def kept_source(self) -> str:
+        """Give whose text is kept, as :class:`~tracebin.recorder.sources.Files` takes it.
+
+        What is in a run with exact calls was called: it is used.
+        """
+        return "all" if self.source == "used" and self.calls.is_exact else self.source
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ class _Shared:
             launch.cwd,
             str(about["stdlib"]),
             agent=str(about["agent"]),
-            keep_text=launch.keep_source,
+            kept=launch.kept_source,
             since_s=_seconds(launch.started),
         )
         script = raw.script()

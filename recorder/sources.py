@@ -7,7 +7,7 @@ import hashlib
 import io
 import os
 import tokenize
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple, Union
 
 from tracebin.bundle.codec import encode_line
 from tracebin.bundle.packing import Packed, Packer
@@ -25,6 +25,9 @@ class Files:
     relative to it.  ``stdlib`` is the interpreter's own library folder, ``agent`` the
     folder of the recorder's part in the program; :meth:`add_stdlib` adds that of another interpreter.
     ``changed`` is what was written after ``since_s``, the program's start.
+
+    ``kept`` says whose text is kept: of ``all``, ``none``, or what is ``used``; then of a file of a
+    standard library only if :meth:`use` was called for it.
     """
 
     def __init__(
@@ -33,20 +36,21 @@ class Files:
         stdlib: str,
         *,
         agent: str = "",
-        keep_text: bool = True,
+        kept: str = "all",
         since_s: float = float("inf"),
     ) -> None:
         self._cwd = cwd
         self._agent = agent
         self._stdlibs: Tuple[str, ...] = (stdlib + os.sep,)
-        self._keep_text = keep_text
+        self._kept = kept
+        self._used: Set[str] = set()
         self._ids: Dict[str, int] = {}
         self._paths: List[str] = []
         self._texts: Dict[str, Optional[bytes]] = {}
         self._lines: Dict[str, List[str]] = {}
         self._qualnames: Dict[Tuple[str, str, int], str] = {}
-        self._packer = Packer()
-        self._packed = 0
+        self._ahead: List[_Ahead] = []
+        self._looked = 0
         self._since_s = since_s
         self.unreadable: List[str] = []
         self.changed: List[str] = []
@@ -73,22 +77,51 @@ class Files:
             self._paths.append(path)
         return known
 
+    def use(self, path: str) -> None:
+        """Take in that somebody will want to read this file; as the log has it, its name may lack commas."""
+        self._used.add(self.full(path).replace(",", "."))
+
+    def _left_out(self, full: str, origin: str) -> Optional[str]:
+        """Say why the text of a file is left out, as far as is known by now; None if it is kept."""
+        if self._kept == "none":
+            return "asked"
+        is_unused = self._kept == "used" and origin == "stdlib" and full.replace(",", ".") not in self._used
+        return "unused" if is_unused else None
+
     def advance(self) -> bool:
-        """Compress the next file's line for the bundle, and say whether there was one."""
-        if self._packed == len(self._paths):
+        """Compress the next file's line for the bundle, and say whether there was one.
+
+        One that may yet turn out to be used is passed over.
+        """
+        if self._looked == len(self._paths):
             return False
-        line = encode_line(self._record(self._paths[self._packed]))
-        self._packer.add(b",\n" + line if self._packed else line)
-        self._packed += 1
+        path, number = self._paths[self._looked], self._looked
+        self._looked += 1
+        full = self.full(path)
+        if self._left_out(full, self._origin(path, full)) != "unused":
+            self._ahead_at(number).add(encode_line(self._record(path)))
         return True
 
-    def packed(self) -> Optional[Packed]:
-        """Give the first files' lines, as far as they are compressed."""
-        return self._packer.finish() if self._packed else None
+    def _ahead_at(self, number: int) -> _Ahead:
+        if self._ahead and self._ahead[-1].stop == number:
+            return self._ahead[-1]
+        if self._ahead:
+            self._ahead[-1].finish()
+        self._ahead.append(_Ahead(number))
+        return self._ahead[-1]
+
+    def entries(self) -> Iterator[Union[Packed, SourceFile]]:
+        """Yield the files in order, as the bundle holds them; a piece of those compressed ahead as one."""
+        at = 0
+        for ahead in self._ahead:
+            yield from map(self._record, self._paths[at : ahead.start])
+            yield ahead.finish()
+            at = ahead.stop
+        yield from map(self._record, self._paths[at:])
 
     def records(self) -> List[SourceFile]:
-        """Read the files that have not been compressed, and give them as the bundle holds them."""
-        return [self._record(path) for path in self._paths[self._packed :]]
+        """Give all files as the bundle holds them."""
+        return [self._record(path) for path in self._paths]
 
     def _record(self, path: str) -> SourceFile:
         full = self.full(path)
@@ -99,9 +132,12 @@ class Files:
         module, package = _module_of(full)
         if data is None:
             self.unreadable.append(full)
-            return SourceFile(full, origin, module, package)
-        text = _decode(data) if self._keep_text else None
-        return SourceFile(full, origin, module, package, text, hashlib.sha256(data).hexdigest())
+            return SourceFile(full, origin, module, package, left_out="unreadable")
+        left_out = self._left_out(full, origin)
+        text = None if left_out else _decode(data)
+        if text is None and left_out is None:
+            left_out = "unreadable"
+        return SourceFile(full, origin, module, package, text, hashlib.sha256(data).hexdigest(), left_out)
 
     def place(self, path: str) -> Tuple[str, Optional[str]]:
         """Give where a path lies that a code object has, and the name of its module."""
@@ -151,6 +187,28 @@ class Files:
             data = self._data(self.full(path))
             lines = self._lines[path] = ((_decode(data) or "") if data else "").splitlines()
         return qualname_in(lines, name, line)
+
+
+class _Ahead:
+    """Files compressed ahead: from number ``start`` to before ``stop``."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.stop = start
+        self._packer = Packer()
+        self._packed: Optional[Packed] = None
+
+    def add(self, line: bytes) -> None:
+        """Take in the next file's line."""
+        self._packer.add(b",\n" + line if self.stop > self.start else line)
+        self.stop += 1
+
+    def finish(self) -> Packed:
+        """Give what was made of them; there will be no more."""
+        if self._packed is None:
+            self._packed = self._packer.finish()
+            # A compressor takes a quarter of a MiB.
+            del self._packer
+        return self._packed
 
 
 def _read(full: str) -> Tuple[Optional[bytes], float]:

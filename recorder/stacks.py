@@ -123,6 +123,10 @@ class StackTree:
             self._rows.append(row)
         return found
 
+    def function(self, row: int) -> int:
+        """Give the function of a row, -1 where it isn't known."""
+        return self._rows[row][1]
+
     def chunks(self) -> List[StackChunk]:
         """Give the tree as the bundle holds it."""
         return [

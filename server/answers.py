@@ -88,7 +88,7 @@ class Aborts:
 
 @dataclass(frozen=True)
 class File:
-    """One source file."""
+    """One source file; ``left_out`` is why there is no text, in the bundle's word for it."""
 
     id: int
     path: str
@@ -97,6 +97,7 @@ class File:
     package: Optional[str]
     text: Optional[str]
     sha256: Optional[str]
+    left_out: Optional[str]
 
 
 @dataclass(frozen=True)

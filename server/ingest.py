@@ -253,7 +253,7 @@ class _Rows:
                 limit=most,
                 where=f"files[{element.index}].text",
             )
-        row = {name: getattr(file, name) for name in ("path", "origin", "module", "package", "sha256")}
+        row = {name: getattr(file, name) for name in _OF_A_FILE}
         text = None if file.text is None else pack(file.text.encode("utf-8"))
         self._files.append({"id": element.index, **row, "text": text})
 
@@ -290,6 +290,8 @@ _STEPS: Dict[str, Callable[[_Rows, Element], None]] = {
     "traces": _Rows._add_trace,
     "marks": _Rows._add_mark,
 }
+# What a file's row has as it stands in the bundle.
+_OF_A_FILE = ("path", "origin", "module", "package", "sha256", "left_out")
 # What a row of a function shows of its file; joined when it is read.
 _OF_FILE = ("module", "package")
 # Columns of names and short texts, each bounded by name_chars.

@@ -138,7 +138,7 @@ def file(session: Session, run_id: str, index: int) -> File:
         RunNotFound: no such run, or no such file in it.
     """
     row = _get(session, tables.File, find_run(session, run_id).pk, index, "file")
-    return File(row.id, row.path, row.origin, row.module, row.package, _text(row.text), row.sha256)
+    return _of(File, row, text=_text(row.text))
 
 
 def one_trace(session: Session, run_id: str, index: int, stage: Optional[str]) -> TraceView:

@@ -112,7 +112,7 @@ class Process(Base):
 
 
 class File(Base):
-    """One source file; ``text`` is packed UTF-8, None where the bundle has none."""
+    """One source file; ``text`` is packed UTF-8, None where the bundle has none; ``left_out`` says why."""
 
     __tablename__ = "files"
 
@@ -124,6 +124,7 @@ class File(Base):
     package: Mapped[Optional[str]]
     sha256: Mapped[Optional[str]]
     text: Mapped[Optional[bytes]]
+    left_out: Mapped[Optional[str]]
 
 
 class Function(Base):

@@ -82,7 +82,13 @@ def show_one_trace(bundle: Path, number: int, *, stage: Optional[str], as_json: 
     if as_json:
         show_json(view, sys.stdout)
     else:
-        show_trace(view, make_console(), code=code)
+        show_trace(view, make_console(), code=code, without_text=_without_text(found, view))
+
+
+def _without_text(found: _Read, view: TraceView) -> Dict[str, str]:
+    """Give the paths of files on a trace's path that have no text, and why."""
+    files = (found.files[segment.file] for segment in view.segments if segment.file is not None)
+    return {file.path: file.left_out for file in files if file.left_out is not None}
 
 
 def _parent_guard(bundle: Path, found: _Read, trace: Trace) -> Optional[ParentGuard]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 from rich.console import Console
 
 from tracebin.analysis.machine_code import Instruction, can_disassemble
 from tracebin.analysis.trace_view import OpView, Point, Segment, TraceView
 from tracebin.terminal.page import Page, Piece
-from tracebin.terminal.wording import counted, duration, place, size, source_text, visible
+from tracebin.terminal.wording import NO_TEXT, counted, duration, place, size, source_text, visible
 
 KIND_STYLES = {
     "guard": "yellow",
@@ -25,10 +25,17 @@ DEPTH_INDENT = 2
 MAX_INDENT = 16
 
 
-def show_trace(view: TraceView, console: Console, *, code: bool = True) -> None:
-    """Print ``view``; without ``code`` the instructions are left out."""
+def show_trace(
+    view: TraceView, console: Console, *, code: bool = True, without_text: Optional[Mapping[str, str]] = None
+) -> None:
+    """Print ``view``; without ``code`` the instructions are left out.
+
+    ``without_text`` are the paths of files whose lines can't be shown, and the bundle's words for why.
+    """
     page = Page(console, wrap=False)
     _head(view, page)
+    for path, why in (without_text or {}).items():
+        page.line(Piece(f"  no source of {visible(path)}: {NO_TEXT[why]}", "yellow"), hang=4)
     if code:
         _code_note(view, page)
         _block(page, "entry", view.prologue)

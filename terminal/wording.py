@@ -29,6 +29,14 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+# Why a file has no text, by the bundle's words for it (docs/bundle.md), and what to do.
+NO_TEXT = {
+    "unused": "hardly used file of the standard library (tracebin run --source all keeps its text)",
+    "asked": "no source was to be kept (record again without --no-source)",
+    "unreadable": "the file was gone, too long or not in its encoding when it was recorded",
+}
+
+
 def source_text(line: str) -> str:
     """Show a source line, tabs as blanks."""
     return visible(line.expandtabs(TAB_WIDTH).rstrip())

@@ -23,6 +23,7 @@ CHOICES = {
     "Stream.encoding": ("utf-8", "base64"),
     "Run.target": r.TARGETS,
     "SourceFile.origin": r.ORIGINS,
+    "SourceFile.left_out": (*r.LEFT_OUT, None),
     "Trace.kind": r.TRACE_KINDS,
 }
 # The smallest number a field takes; for columns, of each row. -1 stands for none or not known.

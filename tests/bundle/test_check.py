@@ -163,6 +163,8 @@ def test_a_chunk_too_long(document: Any, key: str) -> None:
         (("processes", 1, "paused"), [[6, 9], [8, 10]], "processes[1].paused[1]"),
         (("processes", 1, "paused"), [[6, 5]], "processes[1].paused[0]"),
         (("files", 0, "origin"), "elsewhere", "files[0].origin"),
+        (("files", 0, "left_out"), "lost", "files[0].left_out"),
+        (("files", 0, "left_out"), "asked", "files[0].left_out"),
         (("traces", 0, "kind"), "Loop", "traces[0].kind"),
         (("traces", 0, "end_ns"), 99, "traces[0].end_ns"),
         (("traces", 0, "phases", "tracing_ns"), -1, "traces[0].phases"),

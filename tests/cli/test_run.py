@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tracebin import cli
+
 KEPT = 1 << 20
 
 
@@ -38,7 +40,7 @@ def test_a_whole_run_is_in_the_bundle_without_a_problem(recording: Any) -> None:
     assert run.options.recorder == {
         "interval_s": 0.001,
         "stages": "optimised",
-        "source": True,
+        "source": "used",
         "calls": "sampled",
     }
     assert all(list(trace.stages) == ["optimised"] for trace in opened.of("traces"))
@@ -57,13 +59,50 @@ def test_stages_jit_parameters_interval_and_source_are_as_asked(twice: Any) -> N
     assert own
     assert all(set(trace.stages) == {"traced", "optimised", "assembled"} for trace in own)
     assert (opened.run.options.jit["threshold"], opened.run.options.jit["trace_eagerness"]) == (100, 7)
-    asked = {"interval_s": 0.0, "stages": "all", "source": False, "calls": "sampled"}
+    asked = {"interval_s": 0.0, "stages": "all", "source": "none", "calls": "sampled"}
     assert opened.run.options.recorder == asked
     assert (opened.of("samples"), opened.of("stacks")) == ([], [])
     assert [thread.name for thread in opened.of("threads")] == ["MainThread"]
     assert {file.text for file in opened.of("files")} == {None}
+    assert {file.left_out for file in opened.of("files") if file.origin == "program"} == {"asked"}
     (program,) = [file for file in opened.of("files") if file.path.endswith("prog.py")]
     assert program.sha256
+
+
+LIBRARY = "import colorsys, string\nfor _ in range(3000): colorsys.rgb_to_hsv(1, 2, 3)\n"
+
+
+@pytest.mark.parametrize("option", ["--source=all", "--calls=exact"])
+def test_all_text_is_kept_if_asked_for_and_of_exact_calls(twice: Any, option: str) -> None:
+    twice.write("prog.py", LIBRARY)
+    assert twice.recorded(option, "prog.py").returncode == 0
+    files = {Path(file.path).name: file for file in twice.opened().of("files")}
+    assert {file.left_out for file in files.values()} == {None}
+    assert (files["colorsys.py"].origin, "def rgb_to_hsv" in files["colorsys.py"].text) == ("stdlib", True)
+    if option == "--calls=exact":
+        assert "class Template" in files["string.py"].text
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "source"),
+    [
+        ((), {}, "used"),
+        (("--source", "all"), {}, "all"),
+        (("--no-source",), {}, "none"),
+        (("--source=all", "--no-source"), {}, "none"),
+        ((), {"SOURCE": "all"}, "all"),
+        ((), {"NO_SOURCE": "1", "SOURCE": "all"}, "none"),
+        (("--no-source",), {"SOURCE": "all"}, "none"),
+        (("--source", "used"), {"NO_SOURCE": "1"}, "used"),
+    ],
+)
+def test_whose_text_is_kept_is_said_by_options_and_variables(
+    monkeypatch: Any, words: Any, variables: Any, source: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TRACEBIN_RUN_{name}", value)
+    context = cli.run.make_context("run", [*words, "prog.py"])
+    assert cli._source(context, context.params) == source
 
 
 TWINS = """\

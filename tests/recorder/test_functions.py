@@ -105,6 +105,20 @@ def test_a_function_that_is_nowhere_has_the_bytecode_that_was_traced(functions: 
     assert functions.undecoded == 0
 
 
+def test_files_are_used_where_something_was_traced_or_often_sampled(tmp_path: Path) -> None:
+    for name in ("traced", "sampled", "seldom"):
+        (tmp_path / f"{name},.py").write_text("def f():\n    return 1\n")
+    files = Files(str(tmp_path), str(tmp_path), kept="used")
+    functions = Functions(files, LocalDecoder())
+    functions.at(Place("f", "traced..py", 1, 1, 0, "LOAD_CONST"))
+    seldom, sampled = functions.named("f", "seldom,.py", 1), functions.named("f", "sampled,.py", 1)
+    # WHEN a hundredth of a process's samples are in one, and less in the other
+    functions.sampled({sampled: 2, seldom: 1, -1: 197})
+    for name in ("traced", "sampled", "seldom"):
+        files.number(f"{name},.py")
+    assert [file.left_out for file in files.records()] == [None, None, "unused"]
+
+
 def test_a_function_that_was_sampled_alone_has_no_bytecode(functions: Functions) -> None:
     functions.named("f", "<string>", 1)
     assert functions.records()[0].bytecode is None

@@ -85,7 +85,7 @@ def test_bytes_that_are_no_notes_give_none(raw: RawRecording, data: bytes) -> No
 def test_launch_and_finish_come_back_as_they_were(raw: RawRecording) -> None:
     launch = Launch(
         ["prog.py", "ä"], "script", "/", "2026-11-22T18:00:00.000000Z", 5, Host("Linux", "6", "x86_64"),
-        "0.1", {"interval_s": 0.001, "source": True}, {}, {"threshold": 3}, problems=["one"],
+        "0.1", {"interval_s": 0.001, "source": "used"}, {}, {"threshold": 3}, problems=["one"],
     )  # fmt: skip
     finish = Finish(7, 10, Exit(signal=9), {"stdout": Stream("utf-8", "a", "", 1, 0)}, 100, 200)
     raw.write_launch(launch)

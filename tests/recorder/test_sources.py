@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 
+from tracebin.bundle.codec import decode_line
+from tracebin.bundle.packing import Packed
 from tracebin.bundle.records import SourceFile
 from tracebin.recorder import sources
 from tracebin.recorder.sources import Files, qualname_in
@@ -143,14 +146,15 @@ def test_a_file_has_an_origin(files: Files, path: str, origin: str) -> None:
 def test_source_is_decoded_as_python_would(files: Files, tmp_path: Path, data: bytes, text: Any) -> None:
     (tmp_path / "prog.py").write_bytes(data)
     found = record(files, "prog.py")
-    assert found.text == text
+    assert (found.text, found.left_out) == (text, "unreadable" if text is None else None)
     assert found.sha256 == hashlib.sha256(data).hexdigest()
 
 
 def test_without_text_the_sum_stays(tmp_path: Path) -> None:
     (tmp_path / "prog.py").write_bytes(b"x = 1\n")
-    found = record(Files(str(tmp_path), "/lib", keep_text=False), "prog.py")
-    assert (found.text, found.sha256) == (None, hashlib.sha256(b"x = 1\n").hexdigest())
+    found = record(Files(str(tmp_path), "/lib", kept="none"), "prog.py")
+    assert (found.text, found.left_out) == (None, "asked")
+    assert found.sha256 == hashlib.sha256(b"x = 1\n").hexdigest()
 
 
 def test_what_cannot_be_read_is_told(files: Files, tmp_path: Path, monkeypatch: Any) -> None:
@@ -158,5 +162,56 @@ def test_what_cannot_be_read_is_told(files: Files, tmp_path: Path, monkeypatch: 
     (tmp_path / "big.py").write_bytes(b"1234")
     for name in ("gone.py", "big.py", "a\0b.py"):
         files.number(name)
-    assert [found.text for found in files.records()] == [None] * 3
+    assert [(found.text, found.left_out) for found in files.records()] == [(None, "unreadable")] * 3
     assert files.unreadable == [str(tmp_path / name) for name in ("gone.py", "big.py", "a\0b.py")]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Files:
+    """Files that keep text where it is used: a library's modules a to d, and a program beside it."""
+    lib = tmp_path / "lib"
+    (lib / "site-packages").mkdir(parents=True)
+    for name in ("lib/a.py", "lib/b.py", "lib/c.py", "lib/d.py", "lib/site-packages/e.py", "prog.py"):
+        (tmp_path / name).write_text(f"# {name}\n")
+    return Files(str(tmp_path), str(lib), kept="used")
+
+
+def test_text_of_the_standard_library_is_kept_where_it_is_used(library: Files) -> None:
+    for name in ("lib/a.py", "lib/b.py", "lib/site-packages/e.py", "prog.py", "<string>"):
+        library.number(name)
+    library.use("lib/./b.py")
+    found = [(record.text, record.left_out) for record in library.records()]
+    kept = [(f"# {name}\n", None) for name in ("lib/b.py", "lib/site-packages/e.py", "prog.py")]
+    assert found == [(None, "unused"), *kept, (None, None)]
+    assert all(record.sha256 for record in library.records()[:4])
+
+
+def test_what_is_compressed_ahead_stands_in_its_place(library: Files) -> None:
+    # GIVEN files of which some are known to be used when they are met, and others later or never
+    order = ["lib/a.py", "prog.py", "lib/b.py", "lib/c.py", "lib/site-packages/e.py", "lib/d.py"]
+    for name in order[:5]:
+        library.number(name)
+    library.use("lib/b.py")
+    while library.advance():
+        pass
+    # WHEN more comes
+    library.number(order[5])
+    library.use("lib/c.py")
+    # THEN pieces and records together are all files, in order
+    entries = list(library.entries())
+    kinds = [type(entry) for entry in entries]
+    assert kinds == [SourceFile, Packed, SourceFile, Packed, SourceFile]
+    assert lines_of(entries) == library.records()
+    texts = [record.text is not None for record in library.records()]
+    assert texts == [False, True, True, True, True, False]
+
+
+def lines_of(entries: List[Any]) -> List[SourceFile]:
+    found: List[SourceFile] = []
+    for entry in entries:
+        if isinstance(entry, Packed):
+            text = zlib.decompressobj(-zlib.MAX_WBITS).decompress(entry.data)
+            found += [decode_line(SourceFile, line) for line in text.split(b",\n")]
+        else:
+            found.append(entry)
+    return found

@@ -89,7 +89,7 @@ def small_bundle(command: list[str]) -> r.Bundle:
         threads=[r.Thread(0, 7, "MainThread")],
         files=[
             r.SourceFile("/x/prog.py", "program", "__main__", None, SOURCE, "0" * 64),
-            r.SourceFile("/usr/lib/re.py", "stdlib"),
+            r.SourceFile("/usr/lib/re.py", "stdlib", left_out="unused"),
         ],
         functions=[
             r.Function(

@@ -164,7 +164,8 @@ def test_functions(get: Any) -> None:
 
 def test_files(get: Any) -> None:
     assert get("/files/0")["text"].startswith("def hot")
-    assert get("/files/1")["text"] is None
+    assert get("/files/0")["left_out"] is None
+    assert (get("/files/1")["text"], get("/files/1")["left_out"]) == (None, "unused")
 
 
 def test_limits(client: FlaskClient, config: Any) -> None:

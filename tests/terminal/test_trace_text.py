@@ -7,8 +7,10 @@ from tracebin.analysis.machine_code import Instruction
 from tracebin.analysis.op_kinds import OP_KINDS
 from tracebin.analysis.trace_view import ParentGuard, Point
 from tracebin.analysis.traces import BridgeLink
+from tracebin.bundle.records import LEFT_OUT
 from tracebin.terminal import trace_text
 from tracebin.terminal.trace_text import KIND_STYLES, show_trace
+from tracebin.terminal.wording import NO_TEXT
 
 CODE = [Instruction(396, "39d8", "cmp", "eax, ebx"), Instruction(398, "c3", "ret", "")]
 
@@ -68,6 +70,13 @@ def test_another_driver_is_headed_by_its_text(make, printed):
         ),
     )
     assert text.index("before the first bytecode\n") < text.index("re Search at 5\n")
+
+
+def test_why_there_is_no_source_is_told(make, printed):
+    view = make.view(make.segment(make.op(), source=None))
+    text = printed(show_trace, view, without_text={"prog.py": "asked"})
+    assert "no source of prog.py: no source was to be kept (record again without --no-source)\n" in text
+    assert set(NO_TEXT) == set(LEFT_OUT)
 
 
 def test_labels_jumps_and_results_are_told(make, printed):
