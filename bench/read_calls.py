@@ -21,11 +21,12 @@ import machine
 from measure import must_be_well, pypy
 from programs import Program, fetch, warm_up
 
+from tracebin.recorder.bootstrap import PATH
 from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.find import find_pypy
 from tracebin.recorder.launch import Request, _begin_raw, _note_end, _run
 from tracebin.recorder.raw import RawRecording
-from tracebin.recorder.reader import BOOTSTRAP, _environ
+from tracebin.recorder.reader import _environ
 
 RICHARDS = Program("richards", "bm_richards", 2)
 EVENT_BYTES = 8
@@ -70,7 +71,7 @@ def _recorded(python: str, program: Program) -> RawRecording:
 
 def _put_together(python: str, folder: Path) -> Tuple[float, float]:
     """Give wall and CPU time; where ``python`` can't be started, the reader does all by itself."""
-    command = [sys.executable, "-I", "-S", str(BOOTSTRAP), "assemble", python, str(folder)]
+    command = [sys.executable, "-I", "-S", PATH, "assemble", python, str(folder)]
     start = time.monotonic()
     process = subprocess.Popen(
         [*command, str(folder.parent / "out.json.gz")], env=_environ(), stdout=subprocess.DEVNULL

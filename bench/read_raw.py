@@ -59,7 +59,7 @@ def _read_ours(raw: str, python: str) -> Callable[[], object]:
     from tracebin.recorder.raw import RawRecording
     from tracebin.recorder.reading import Reading
 
-    decoder = RemoteDecoder([python, "-I", "-S", str(bootstrap.__file__), "decode"], os.environ)
+    decoder = RemoteDecoder([python, "-I", "-S", bootstrap.PATH, "decode"], os.environ)
     return lambda: Reading(RawRecording(Path(raw)), decoder).finish(lambda done, total: None)
 
 

@@ -24,9 +24,9 @@ from tracebin.recorder.raw import NotesReader, RawRecording
 POLL_S = 0.05
 
 
-def serve(folder: Path) -> None:
+def serve(folder: str) -> None:
     """Read and answer until the other end of stdin is closed."""
-    server = _Server(RawRecording(folder))
+    server = _Server(RawRecording(Path(folder)))
     questions = _Questions()
     while not questions.has_ended:
         has_news = server.advance()

@@ -1,4 +1,4 @@
-"""Decode code objects for another process: JSON lines in, a line out for each.
+"""Decode code objects for another process: frames.py's frames in, one out for each.
 
 Started by bootstrap.py in the PyPy that ran the program.  ``{"versions"}`` gives
 those of this interpreter, ``{"path", "optimize"}`` rows of name, line, qualified name and number
@@ -8,20 +8,27 @@ bytecode of a number.
 
 from __future__ import annotations
 
-import base64
-import json
 import sys
-from types import CodeType
-from typing import Any, Dict, List
 
 from tracebin.recorder.file_codes import codes_of, instructions, unmarshalled
+from tracebin.recorder.frames import read_frame, write_frame
+
+# As in file_codes.py.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Dict, List
 
 
 def serve() -> None:
     """Answer until the other end of stdin is closed."""
     server = _Server()
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(server.answer(json.loads(line)), separators=(",", ":")) + "\n")
+    while True:
+        try:
+            question = read_frame(sys.stdin.buffer)
+        except EOFError:
+            return
+        write_frame(sys.stdout.buffer, server.answer(question))
         sys.stdout.flush()
 
 
@@ -33,7 +40,7 @@ class _Server:
         if "path" in question:
             return [self._row(*found) for found in codes_of(question["path"], question["optimize"])]
         if "marshalled" in question:
-            code = unmarshalled(base64.b64decode(question["marshalled"]))
+            code = unmarshalled(question["marshalled"])
             return None if code is None else self._number(code)
         if "rows" in question:
             return instructions(self._codes[question["rows"]])

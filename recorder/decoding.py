@@ -7,10 +7,8 @@ launcher's Python: CPython reads a log of 14 MB in 1.0 s, where a PyPy that has 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
-import json
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ from typing import Any, Deque, Dict, Iterable, List, Mapping, NamedTuple, Option
 
 from tracebin.bundle.records import Bytecode
 from tracebin.recorder.file_codes import codes_of, instructions, unmarshalled
+from tracebin.recorder.frames import read_frame, write_frame
 
 # A code object: itself, or its number in the process that has it.
 Handle = Any
@@ -101,7 +100,7 @@ def versions() -> Dict[str, Optional[str]]:
 
 
 class RemoteDecoder:
-    """Have a process decode, which speaks JSON lines: decode_server.py.
+    """Have a process decode, which speaks frames.py's frames: decode_server.py.
 
     Answers come in the order of the questions, and a thread takes them in, so that
     asking doesn't wait.  When the process is gone, all answers are None.
@@ -124,9 +123,11 @@ class RemoteDecoder:
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
-        with io.BufferedReader(process.stdout) as answers:  # type: ignore[type-var]
-            for line in answers:
-                self._waiting.popleft().set_result(json.loads(line))
+        answers = io.BufferedReader(process.stdout)  # type: ignore[type-var]
+        with answers, contextlib.suppress(EOFError):
+            while True:
+                said = read_frame(answers)
+                self._waiting.popleft().set_result(said)
         with self._lock:
             self._listens = False
         while self._waiting:
@@ -140,7 +141,8 @@ class RemoteDecoder:
                 return answer
             self._waiting.append(answer)
             with contextlib.suppress(OSError):  # it has just ended: the listener answers
-                _write(self._child, json.dumps(question).encode("ascii") + b"\n")
+                assert self._child.stdin is not None
+                write_frame(self._child.stdin, question)
         return answer
 
     def is_of(self, about: Mapping[str, Any]) -> bool:
@@ -154,7 +156,7 @@ class RemoteDecoder:
 
     def take(self, marshalled: bytes) -> Handle:
         """Hand a marshalled code object over."""
-        return self._ask({"marshalled": base64.b64encode(marshalled).decode("ascii")}).result()
+        return self._ask({"marshalled": marshalled}).result()
 
     def prepare(self, handle: Handle) -> None:
         """Ask for the rows, without waiting."""
@@ -178,10 +180,3 @@ class RemoteDecoder:
             self._child.stdin.close()
             self._child.wait()
             self._listener.join()
-
-
-def _write(process: subprocess.Popen[bytes], data: bytes) -> None:
-    assert process.stdin is not None
-    view = memoryview(data)
-    while view:
-        view = view[process.stdin.write(view) :]

@@ -4,26 +4,31 @@ What the interpreter that ran the program compiles from a source, or finds in th
 cache of compiled modules, is what the program ran.  That costs the program nothing, where handing
 the ops of all traces over cost pyperformance's go 18 % of its time.
 
-Imports little: a process of PyPy that only decodes pays for each module it loads.
+Imports little: a process of PyPy that only decodes pays for each module it loads, 0.02 s for ``typing``
+and its like alone, where the rest of its start is 0.03 s.
 """
 
 from __future__ import annotations
 
 import dis
-import importlib.util
 import marshal
 import os
 import zipimport
+
+# Where importlib.util has them from: itself it brings twenty-five modules.
+from _frozen_importlib_external import MAGIC_NUMBER, cache_from_source
 from types import CodeType
-from typing import Iterator, List, Optional, Tuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Tuple
+
+    # Offset, name, argument, line: the fields of records.Bytecode.
+    Row = Tuple[int, str, Optional[str], Optional[int]]
 
 # PEP 552: magic, flags, then time and size of the source, four bytes each.
 _HEADER_BYTES = 16
 _ARGUMENT_CHARS = 200
-
-# Offset, name, argument, line: the fields of records.Bytecode.
-Row = Tuple[int, str, Optional[str], Optional[int]]
-
 
 # CO_OPTIMIZED of Include/code.h: what is no function's body has it not.
 _OPTIMIZED = 1
@@ -52,13 +57,13 @@ def _nested(code: CodeType, prefix: str) -> Iterator[Tuple[CodeType, str]]:
 def _cached(path: str, optimize: int) -> Optional[CodeType]:
     """Read the compiled module beside the source, if it is of this very source."""
     try:
-        name = importlib.util.cache_from_source(path, optimization=optimize or "")
+        name = cache_from_source(path, optimization=optimize or "")
         with open(name, "rb") as stream:
             data = stream.read()
         stat = os.stat(path)
     except (OSError, ValueError, NotImplementedError):
         return None
-    expected = importlib.util.MAGIC_NUMBER + bytes(4) + _low(int(stat.st_mtime)) + _low(stat.st_size)
+    expected = MAGIC_NUMBER + bytes(4) + _low(int(stat.st_mtime)) + _low(stat.st_size)
     return unmarshalled(data[_HEADER_BYTES:]) if data[:_HEADER_BYTES] == expected else None
 
 

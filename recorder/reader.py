@@ -1,4 +1,7 @@
-"""Have a bundle put together by another process of the Python that the launcher runs in."""
+"""Have a bundle put together by another process of the Python that the launcher runs in.
+
+That process is the launcher itself, forked, where this can be: forked.py.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Callable, Dict
+from typing import IO, Callable, Dict, Optional, Union
 
 from tracebin.errors import BundleNotWritten, RecorderError, RecordingUnreadable
+from tracebin.recorder.bootstrap import PATH
 from tracebin.recorder.disk import can_write_files
+from tracebin.recorder.forked import Forked, can_fork
 
-BOOTSTRAP = Path(__file__).resolve().parent / "bootstrap.py"
 # Where the launcher runs in PyPy: it sizes its nursery by the processor's cache. With the 32 MB it takes on
 # one machine, reading a log of 40 MB needs 1.2 GB; with 4 MB a quarter of that, and not more time.
 READER_GC = {"PYPY_GC_NURSERY": "4M"}
 # The reader gives way to the program: it has time until the program ends.
 NICENESS = 5
 Progress = Callable[[int, int], None]
+Child = Union["subprocess.Popen[bytes]", Forked]
 
 
 def has_second_core() -> bool:
@@ -37,15 +42,30 @@ class Reader:
     """
 
     def __init__(self, pypy: str, folder: Path, out: Path, *, follows: bool) -> None:
-        options = ["-I", "-S", *([] if can_write_files() else ["-B"])]
-        start = [sys.executable, *options, str(BOOTSTRAP), "assemble"]
-        self._argv = [*start, pypy, str(folder), str(out.absolute())]
+        self._words = (pypy, str(folder), str(out.absolute()))
         self._follows = follows
         self._child = self._begin() if follows else None
 
-    def _begin(self) -> subprocess.Popen[bytes]:
+    def _begin(self) -> Child:
+        return Forked(self._serve) if can_fork() else self._started()
+
+    def _serve(self) -> int:
+        """Be the process, in a fork of ours."""
+        if self._follows:
+            _give_way()
+        environ = _environ()
+        os.environ.clear()
+        os.environ.update(environ)
+        sys.dont_write_bytecode |= not can_write_files()
+        # The launcher itself needs none of it: 0.05 s.
+        from tracebin.recorder.assembling import serve
+
+        return serve(*self._words, follows=self._follows)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        options = ["-I", "-S", *([] if can_write_files() else ["-B"])]
         return subprocess.Popen(
-            self._argv + ["follow"] * self._follows,
+            [sys.executable, *options, PATH, "assemble", *self._words, *["follow"] * self._follows],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -79,8 +99,8 @@ class Reader:
     def give_up(self) -> None:
         """End it: there will be no bundle."""
         if self._child is not None and self._child.returncode is None:
-            self._child.kill()
-            self._child.communicate()
+            with self._child as child:
+                child.kill()
 
 
 def _tell(stdin: IO[bytes], line: bytes) -> None:
@@ -99,7 +119,7 @@ def _give_way() -> None:
     os.nice(NICENESS)
 
 
-def _refusal(answer: Dict[str, object], trouble: str, code: int) -> RecorderError:
+def _refusal(answer: Dict[str, object], trouble: str, code: Optional[int]) -> RecorderError:
     if "slug" in answer:
         kind = BundleNotWritten if answer["slug"] == BundleNotWritten.slug else RecordingUnreadable
         return kind(str(answer["message"]))

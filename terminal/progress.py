@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import Callable, Iterator
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from typing import Any, Callable, Iterator
 
 Report = Callable[[int, int], None]
 
@@ -18,18 +15,31 @@ def progress_line(title: str, from_bytes: int, quiet: bool) -> Iterator[Report]:
 
     Nothing is shown below ``from_bytes`` in all, with ``quiet``, or where stderr is no terminal.
     """
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty())
-    task = bar.add_task(title)
+    is_wanted = not quiet and sys.stderr.isatty()
+    bar: Any = None
 
     def report(done: int, total: int) -> None:
+        nonlocal bar
         # Begun late: the bar has a thread, which must not be there while a program's signals are relayed.
-        if total >= from_bytes:
-            bar.start()
-        bar.update(task, completed=done, total=total)
+        if bar is None and is_wanted and total >= from_bytes:
+            bar = _begun(title)
+        if bar is not None:
+            bar.update(bar.task_ids[0], completed=done, total=total)
 
     try:
         yield report
     finally:
-        bar.stop()
+        if bar is not None:
+            bar.stop()
+
+
+def _begun(title: str) -> Any:
+    # Most recordings are short and show no bar: rich would be a fifth of the launcher's time, 0.05 s.
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task(title)
+    bar.start()
+    return bar

@@ -278,9 +278,8 @@ def test_a_pypy_without_a_jit_is_refused(twice: Any) -> None:
     fake = twice.folder / "pypy-nojit"
     fake.write_text(
         f"#!{twice.pypy}\n"
-        "import json\n"
-        "print(json.dumps({'implementation': 'PyPy', 'version': [7, 3, 11], 'python': [3, 9, 16],"
-        " 'jit': False, 'vmprof': True, 'build': {}}))\n"
+        "print({'implementation': 'pypy', 'version': [7, 3, 11], 'python': [3, 9, 16],"
+        " 'jit': False, 'vmprof': True, 'build': {}})\n"
     )
     fake.chmod(0o755)
     done = twice.tracebin("run", "--python", str(fake), "-c", "open('ran', 'w')")

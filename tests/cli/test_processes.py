@@ -161,7 +161,9 @@ def test_a_child_that_outlives_the_program_is_waited_for(twice: Any) -> None:
     opened = twice.opened()
     assert opened.problems() == set()
     program, child = opened.of("processes")
-    assert program.end_ns < child.end_ns <= opened.run.duration_ns
+    # The child says its end itself, the program's is when the launcher saw it: which comes first is chance.
+    assert max(program.end_ns, child.end_ns) <= opened.run.duration_ns
+    assert len(child.summary) > 0, "what PyPy writes at the end is there"
 
 
 def test_a_child_that_goes_on_is_left_out(twice: Any) -> None:

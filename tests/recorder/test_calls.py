@@ -18,6 +18,7 @@ from tracebin.bundle.codec import decode_line
 from tracebin.bundle.records import CHUNK_ROWS, CallChunk
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder import remote_calls
+from tracebin.recorder.bootstrap import PATH
 from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.call_notes import CallNotes
 from tracebin.recorder.call_records import CallRecords
@@ -25,7 +26,6 @@ from tracebin.recorder.calls import C_RETURN, RETURN, TAG, TICK_BITS, TICK_MASK,
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.functions import Functions, FunctionTable
 from tracebin.recorder.kept_calls import Settled, duration_of, fineness
-from tracebin.recorder.reader import BOOTSTRAP
 from tracebin.recorder.remote_calls import CallServer, CallsReader, RemoteCalls
 from tracebin.recorder.sources import Files
 
@@ -252,7 +252,7 @@ class ReadByServer(Read):
     """The same, read by a process of its own."""
 
     def reader(self) -> CallsReader:
-        command = [sys.executable, "-I", "-S", str(BOOTSTRAP), "calls", str(self.path.parent)]
+        command = [sys.executable, "-I", "-S", PATH, "calls", str(self.path.parent)]
         self.server = CallServer(command, os.environ)
         self.path.with_suffix(".notes").write_bytes(marshal.dumps(("called", NAMES), 2))
         return RemoteCalls(self.path, self.notes, lambda: None, self.server)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracebin.bundle.records import Bytecode
-from tracebin.recorder.bootstrap import __file__ as bootstrap
+from tracebin.recorder.bootstrap import PATH
 from tracebin.recorder.decoding import LocalDecoder, RemoteDecoder, versions
 
 SOURCE = "def f(a, b):\n    return a + b\n\nclass K:\n    def g(self):\n        pass\n"
@@ -18,7 +18,7 @@ SOURCE = "def f(a, b):\n    return a + b\n\nclass K:\n    def g(self):\n        
 @pytest.fixture(scope="module")
 def remote() -> Iterator[RemoteDecoder]:
     """Decode in another process of this very interpreter."""
-    decoder = RemoteDecoder([sys.executable, "-I", "-S", bootstrap, "decode"], os.environ)
+    decoder = RemoteDecoder([sys.executable, "-I", "-S", PATH, "decode"], os.environ)
     yield decoder
     decoder.close()
 
@@ -64,7 +64,7 @@ def test_it_knows_which_interpreter_it_is(remote: RemoteDecoder) -> None:
         assert not decoder.is_of({**about, "python": "2.7.18"})
 
 
-@pytest.mark.parametrize("command", [["/nowhere/pypy3"], [sys.executable, "-c", "input()"]])
+@pytest.mark.parametrize("command", [["/nowhere/pypy3"], [sys.executable, "-c", "import os; os.read(0, 1)"]])
 def test_without_the_interpreter_nothing_is_known(command: list[str], source: str) -> None:
     decoder = RemoteDecoder(command, os.environ)
     assert not decoder.is_of(versions())

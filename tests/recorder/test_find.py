@@ -12,8 +12,8 @@ from tracebin.recorder import find
 from tracebin.recorder.find import find_pypy, probe
 
 ANSWER = (
-    '{"implementation": "PyPy", "version": [7, 3, 11], "python": [3, 9, 16],'
-    ' "jit": true, "vmprof": true, "build": {"translation.jit": true}}'
+    "{'implementation': 'pypy', 'version': [7, 3, 11], 'python': [3, 9, 16],"
+    " 'jit': True, 'vmprof': True, 'build': {'translation.jit': True}}"
 )
 
 
@@ -75,7 +75,7 @@ def test_pypy3_on_path_goes_before_pypy(folder: Path) -> None:
 
 
 def test_one_on_path_that_will_not_do_is_passed_over(folder: Path) -> None:
-    pretend(folder / "pypy3", ANSWER.replace('"jit": true', '"jit": false'))
+    pretend(folder / "pypy3", ANSWER.replace("'jit': True", "'jit': False"))
     wanted = pretend(folder / "pypy")
     assert find_pypy(None, path_of(folder), None).path == str(wanted)
 
@@ -98,7 +98,7 @@ def test_nothing_found_says_how_to_get_one(folder: Path) -> None:
 
 
 def test_an_unusable_one_on_path_is_named(folder: Path) -> None:
-    pretend(folder / "pypy3", ANSWER.replace('"jit": true', '"jit": false'))
+    pretend(folder / "pypy3", ANSWER.replace("'jit': True", "'jit': False"))
     with pytest.raises(PyPyNotFound, match=r"no usable PyPy on PATH: .*pypy3 is PyPy 7\.3\.11 without a JIT"):
         find_pypy(None, {"PATH": f"{folder}:/bin"}, None)
 
@@ -148,7 +148,7 @@ def test_something_that_is_no_python(folder: Path) -> None:
         find_pypy(str(script(folder / "x", "echo hello\n")), path_of(folder), None)
 
 
-def test_a_json_answer_of_another_shape(folder: Path) -> None:
+def test_an_answer_of_another_shape(folder: Path) -> None:
     with pytest.raises(PyPyNotFound, match="is not a Python"):
         find_pypy(str(pretend(folder / "x", "[1]")), path_of(folder), None)
 

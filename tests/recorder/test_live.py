@@ -166,7 +166,7 @@ def grown(live: Live, pypy: str, out: Path) -> Bundle:
                 path.write_bytes(data[: len(data) * step // 20])
         return step is None and not has_more
 
-    decoder = RemoteDecoder([pypy, "-I", "-S", bootstrap.__file__, "decode"], os.environ)
+    decoder = RemoteDecoder([pypy, "-I", "-S", bootstrap.PATH, "decode"], os.environ)
     assemble(folder, out, decoder, follow)
     decoder.close()
     return read_bundle(out, strict=True)
