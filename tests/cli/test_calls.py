@@ -106,7 +106,9 @@ def test_every_shape_of_call_is_in_the_tree_of_its_thread(shapes: Any) -> None:
     main, deep, *others = by_thread.values()
     assert tree(main) == TREE
     assert [tree(calls) for calls in others] == [IN_THREAD] * 3
-    assert [(call.name, call.depth) for call in deep] == [("deep", depth) for depth in range(100_001)]
+    # As shapes.py has it.
+    most = 10_000 if shapes.run.pypy.version.startswith("8.") else 100_000
+    assert [(call.name, call.depth) for call in deep] == [("deep", depth) for depth in range(most + 1)]
     assert all(is_nested(calls) for calls in by_thread.values())
 
 
