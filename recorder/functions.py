@@ -142,7 +142,7 @@ class Functions:
     def _placed(self, file: str) -> str:
         """Give where a file lies: two processes may have two names for it."""
         if not file or file.startswith("<"):
-            return file
+            return self._files.frozen(file) or file
         return self._files.full(file if self._cwd is None else os.path.join(self._cwd, file))
 
     def learn(self, codes: List[KnownCode]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import io
 import os
@@ -13,6 +12,7 @@ from tracebin.bundle.codec import encode_line
 from tracebin.bundle.packing import Packed, Packer
 from tracebin.bundle.records import SourceFile
 from tracebin.recorder.file_codes import read_in_archive
+from tracebin.recorder.module_names import frozen_source, module_of
 
 # A generated table of data may be any size; what nobody scrolls through is not kept.
 MAX_SOURCE_BYTES = 8 << 20
@@ -129,7 +129,7 @@ class Files:
         if origin in ("builtin", "generated"):
             return SourceFile(path, origin)
         data = self._data(full)
-        module, package = _module_of(full)
+        module, package = module_of(full, self._stdlibs)
         if data is None:
             self.unreadable.append(full)
             return SourceFile(full, origin, module, package, left_out="unreadable")
@@ -144,7 +144,11 @@ class Files:
         if path.startswith("<"):
             return path, path.strip("<>").rpartition("/")[2] or None
         full = self.full(path)
-        return full, _module_of(full)[0]
+        return full, module_of(full, self._stdlibs)[0]
+
+    def frozen(self, path: str) -> Optional[str]:
+        """Give the source file of a module that is frozen into the interpreter; None for all else."""
+        return frozen_source(path, self._stdlibs)
 
     def full(self, path: str) -> str:
         """Give where a path lies that a code object has."""
@@ -230,24 +234,6 @@ def _decode(data: bytes) -> Optional[str]:
         return data.decode(encoding)
     except (SyntaxError, ValueError, LookupError):
         return None
-
-
-def _module_of(full: str) -> Tuple[Optional[str], Optional[str]]:
-    """Name module and package of a file by the ``__init__.py`` files above it."""
-    stem, extension = os.path.splitext(os.path.basename(full))
-    if extension != ".py":
-        return None, None
-    parts = [] if stem == "__init__" else [stem]
-    packages = _packages_of(os.path.dirname(full))
-    return ".".join([*packages, *parts]) or None, ".".join(packages) or None
-
-
-@functools.lru_cache(maxsize=4096)
-def _packages_of(folder: str) -> Tuple[str, ...]:
-    """Name the packages a folder lies in and is, outermost first."""
-    if not os.path.isfile(os.path.join(folder, "__init__.py")):
-        return ()
-    return (*_packages_of(os.path.dirname(folder)), os.path.basename(folder))
 
 
 def qualname_in(lines: List[str], name: str, line: int) -> str:
