@@ -8,7 +8,7 @@ and then by 8 gives what merging by 8 gives, so coarse levels can be made of fin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
@@ -151,6 +151,21 @@ def _first_with(values: Ints, wanted: Ints, begins: Bools, first: Ints) -> Ints:
     is_first = np.concatenate(([True], group[1:] != group[:-1]))
     chosen: Ints = found[is_first]
     return chosen
+
+
+def flattened(rows: Rows) -> Rows:
+    """Take rows into those they lie in, so that no two overlap; the counts add up.
+
+    Rows are of one key and in order.  Those of a function that calls itself lie in each other,
+    and the picture has one line for them.
+    """
+    if len(rows) < 2:
+        return rows
+    until = np.maximum.accumulate(rows.end)[:-1]
+    lies_inside = (rows.end[1:] <= until) & (rows.start[1:] < until)
+    first = np.flatnonzero(np.concatenate(([True], ~lies_inside)))
+    start = np.concatenate((rows.start[:1], np.maximum(rows.start[1:], until)))
+    return replace(rows.select(first), start=start[first], count=np.add.reduceat(rows.count, first))
 
 
 def shrink(rows: Rows, resolution: int, most: int) -> Tuple[int, Rows]:

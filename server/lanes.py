@@ -17,6 +17,7 @@ from tracebin.analysis.lod import (
     Bools,
     Ints,
     Rows,
+    flattened,
     floor_power,
     joined,
     merge,
@@ -290,6 +291,11 @@ class _ByDepth(_CallRows):
 
 class _ByFunction(_CallRows):
     _key = "function"
+
+    def see(self, window: Window, keys: Tuple[int, int] = ALL_KEYS) -> Seen:
+        """Give what is to be seen of one function: calls that it made of itself are counted in the outermost."""
+        seen = super().see(window, keys)
+        return replace(seen, rows=flattened(seen.rows))
 
     def _single(self, columns: Columns) -> Rows:
         duration = np.where(columns["outermost"] != 0, columns["duration"], 0)

@@ -11,10 +11,13 @@ from tracebin.analysis.contexts import Contexts
 from tracebin.analysis.lod import (
     COARSEST,
     MAIN,
+    by_key,
     deltas,
     empty,
+    flattened,
     floor_power,
     greatest,
+    in_order,
     joined,
     merge,
     shrink,
@@ -81,6 +84,28 @@ def test_spreading_keeps_the_sum(calls, power):
     start, resolution = -1024, 1 << power
     sums = spread(rows, rows.busy, start, resolution, 2048 // resolution)
     assert sums.sum() == pytest.approx(sum(duration for _, _, duration, _ in calls))
+
+
+def test_calls_of_a_function_in_itself_are_counted_in_the_outermost():
+    # A long call with two in it, one that begins as it ends, two merged of which one is in a third.
+    calls = [(0, 0, 100, 7), (0, 10, 0, 7), (0, 50, 0, 7), (0, 100, 0, 7), (0, 200, 30, 7), (0, 229, 8, 7)]
+    found = flattened(rows_of(calls))
+    assert list(zip(found.start.tolist(), found.end.tolist(), found.count.tolist())) == [
+        (0, 100, 3),
+        (100, 100, 1),
+        (200, 230, 1),
+        (230, 237, 1),
+    ]
+    assert found.call.tolist() == [0, 3, 4, 5]
+
+
+@given(CALLS)
+def test_flattened_rows_never_overlap_and_no_call_is_lost(calls):
+    for rows in by_key(in_order(rows_of(calls))).values():
+        found = flattened(rows)
+        assert (found.start[1:] >= found.end[:-1]).all()
+        assert found.count.sum() == rows.count.sum()
+        assert found.end.max() == rows.end.max()
 
 
 def test_spreading_over_buckets():
