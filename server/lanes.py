@@ -293,7 +293,7 @@ class _ByFunction(_CallRows):
     _key = "function"
 
     def see(self, window: Window, keys: Tuple[int, int] = ALL_KEYS) -> Seen:
-        """Give what is to be seen of one function: calls that it made of itself are counted in the outermost."""
+        """Give what is to be seen of one function; its calls in itself are counted in the outermost."""
         seen = super().see(window, keys)
         return replace(seen, rows=flattened(seen.rows))
 
