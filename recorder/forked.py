@@ -62,9 +62,12 @@ class Forked:
 def _pipe() -> Tuple[int, int]:
     """Make a pipe beyond the three descriptors that we may have been started without."""
     low = os.pipe()
-    reading, writing = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _BEYOND_STDIO) for fd in low)
+    reading, writing = (fcntl.fcntl(fd, fcntl.F_DUPFD, _BEYOND_STDIO) for fd in low)
+    # PyPy 7.3.11 has no F_DUPFD_CLOEXEC; nobody else starts a process meanwhile.
     for fd in low:
         os.close(fd)
+    for fd in (reading, writing):
+        os.set_inheritable(fd, False)
     return reading, writing
 
 
