@@ -87,6 +87,7 @@ export class Looks {
     this.page.state.filter = text;
     this.page.tools.field.value = text;
     this.applyFilter();
+    if (this.page.state.view === "lines") this.page.views.show("lines");
     this.repaint();
     this.page.remember();
   }

@@ -74,7 +74,7 @@ export class Views {
     }
     page.stage.say(null);
     if (view === "time") page.stage.show(this.timeBlocks());
-    else if (view === "lines") page.stage.show(this.lineBlocks());
+    else if (view === "lines") this.showLines();
     else if (view === "merged") this.load(view, () => this.loadMerged());
     else if (view === "sandwich") this.load(view, () => this.loadSandwich());
     else page.stage.show([]);
@@ -136,12 +136,20 @@ export class Views {
     this.page.remember();
   }
 
+  /** Show a line for each function that the filter leaves. */
+  showLines() {
+    const { page } = this;
+    const blocks = this.lineBlocks();
+    page.stage.show(blocks);
+    if (blocks.length === 0) page.stage.say("No function that was called here matches the filter.");
+  }
+
   lineBlocks() {
     const { page } = this;
     const thread = page.thread;
     const source = page.sourceOf(thread.id);
-    const ids = [...page.totals]
-      .filter(([id]) => page.functions[id])
+    const ids = page.looks
+      .matches()
       .sort((one, other) => other[1].total - one[1].total)
       .map(([id]) => id);
     return page.data.lineParts(thread.id, source, ids).map(([id, part]) => {

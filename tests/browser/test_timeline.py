@@ -584,6 +584,19 @@ def test_a_line_for_each_function_has_its_calls(seven: str, opened: When) -> Non
     assert starts == [11, 13]
 
 
+def test_a_filter_leaves_the_lines_of_its_matches(page: Page, seven: str, when: When, opened: When) -> None:
+    opened(seven, "?view=lines&filter=baz")
+    page.locator("#filter").fill("box")
+    found = when("d => d.blocks.length === 2")
+    assert [block["title"] for block in found["blocks"]] == ["Box.fizz", "Box.baz"]
+    page.locator("#filter").fill("nobody")
+    when("d => d.blocks.length === 0")
+    expect(page.locator(".nothing")).to_contain_text("No function that was called here matches")
+    page.locator("#filter").fill("")
+    when("d => d.blocks.length === 6")
+    expect(page.locator(".nothing")).to_be_hidden()
+
+
 def test_a_zoom_into_merged_time_is_in_the_url(page: Page, seven: str, when: When, opened: When) -> None:
     opened(seven, "?view=merged")
     page.keyboard.press("w")
