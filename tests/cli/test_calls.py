@@ -191,7 +191,7 @@ def test_without_samples_and_calls_there_are_neither(twice: Any) -> None:
     assert opened.run.options.recorder["calls"] == "off"
 
 
-def test_a_pause_ends_open_calls_and_none_is_in_it(twice: Any) -> None:
+def test_a_pause_ends_open_calls_which_go_on_after_it(twice: Any) -> None:
     twice.write(
         "prog.py",
         "import tracebin\ndef f(): pass\ndef g():\n f()\n tracebin.pause()\n f()\n tracebin.resume()\n f()\n"
@@ -200,10 +200,71 @@ def test_a_pause_ends_open_calls_and_none_is_in_it(twice: Any) -> None:
     assert twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py").returncode == 0
     opened = twice.opened()
     (calls,) = calls_by_thread(opened).values()
-    assert tree(calls) == "<module>\n g\n  f\nf\nf\n"
+    assert tree(calls) == "<module>\n g\n  f\n<module>\n g\n  f\n f\n"
+    assert is_nested(calls)
     ((start, end),) = opened.of("processes")[0].paused
-    assert calls[0].end == calls[1].end
+    assert (calls[0].end, calls[3].start) == (calls[1].end, calls[4].start)
     assert all(call.end <= start + 1_000_000 or call.start >= end - 1_000_000 for call in calls)
+
+
+# More frames than a thread's memory has words.
+DEEP_IN_PAUSE = """\
+import sys, threading, tracebin
+waiting, resumed = threading.Event(), threading.Event()
+def leaf(): pass
+def down(n):
+    if n:
+        return down(n - 1)
+    waiting.set()
+    resumed.wait()
+    leaf()
+def work():
+    down(9000)
+    leaf()
+threading.stack_size(1 << 28)
+sys.setrecursionlimit(10_000_000)
+thread = threading.Thread(target=work)
+thread.start()
+waiting.wait()
+for _ in range(2):
+    tracebin.pause()
+    tracebin.resume()
+resumed.set()
+thread.join()
+leaf()
+"""
+
+
+def test_calls_of_other_threads_go_on_after_a_pause(twice: Any) -> None:
+    twice.write("prog.py", DEEP_IN_PAUSE)
+    assert twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py").returncode == 0
+    opened = twice.opened()
+    main, other = calls_by_thread(opened).values()
+    assert tree(main) == "<module>\n<module>\n<module>\n leaf\n"
+    stack = ["work", *["down"] * 9001]
+    shape = [(name, depth) for depth, name in enumerate(stack)]
+    after = [call for call in other if call.start >= main[2].start]
+    assert [(call.name, call.depth) for call in after] == [*shape, ("leaf", 9002), ("leaf", 1)]
+    assert [(call.name, call.depth) for call in other[: len(shape)]] == shape
+    assert {call.start for call in after[: len(shape)]} == {main[2].start}
+    assert is_nested(other)
+    assert opened.problems() == {"calls-left-out"}
+
+
+def test_a_pause_may_end_in_a_builtin_functions_callback_and_be_followed_by_a_fork(twice: Any) -> None:
+    twice.write(
+        "prog.py",
+        "import os, tracebin\ndef f(): pass\n"
+        "def key(n):\n tracebin.pause()\n tracebin.resume()\n f()\n return n\n"
+        "sorted([1], key=key)\ntracebin.pause()\n"
+        "tracebin.resume(); child = os.fork()\nf()\nif child: os.waitpid(child, 0)\n",
+    )
+    assert twice.recorded("--calls", "exact+c", "--include", "prog.py", "prog.py").returncode == 0
+    opened = twice.opened()
+    parent, child = (tree(calls) for calls in calls_by_thread(opened).values())
+    assert parent == "<module>\n key\n<module>\n key\n  f\n<module>\n f\n"
+    assert child == "f\n"
+    assert opened.problems() == {"calls-left-out"}
 
 
 # Its events, 8 bytes each, would be 77 MB.

@@ -174,6 +174,18 @@ def test_a_pause_ends_what_is_open(tmp_path: Path) -> None:
     assert read.problems == {}
 
 
+def test_what_is_open_after_a_pause_is_another_call_and_builtins_are_not_taken_up(tmp_path: Path) -> None:
+    notes = CallNotes()
+    notes.paused(17)
+    notes.resumed(19)
+    words = [called(1, 1), called(70_000, 2), called(2, 3)]
+    resumed = [called(1, 19), called(2, 19), returned(2, 25), returned(70_000, 26), returned(1, 30)]
+    read = Read(tmp_path, block(words + resumed), notes)
+    before = [(1, 16, 0, "main"), (2, 15, 1, "list.append"), (3, 14, 2, "f")]
+    assert read.rows() == [*before, (19, 11, 0, "main"), (19, 6, 1, "f")]
+    assert read.problems == {}
+
+
 def test_functions_left_out_give_their_place_to_what_they_call(tmp_path: Path) -> None:
     words = [called(1, 1), called(3, 2), called(2, 3), returned(2, 4), returned(3, 5), returned(1, 6)]
     read = Read(tmp_path, block(words), exclude=["other.py"])

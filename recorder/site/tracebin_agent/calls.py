@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import _thread
+import os
 import sys
 
 import _cffi_backend  # type: ignore[import-untyped]
 from __pypy__ import debug_read_timestamp, identity_dict
 
-from . import events
+from . import events, resuming
 from .events import hidden
 from .notes import Notes
 
@@ -55,10 +56,14 @@ class Calls:
         self.ident = _thread.get_ident
         self.setprofile = sys.setprofile
         self.getprofile = sys.getprofile
+        self.getframe: Callable[[], Any] = sys._getframe
+        self.getpid = os.getpid
+        self.pid = os.getpid()
         self.file = -1
         self.main = -1
         self.is_broken = False
         self.is_paused = False
+        self.resumed = 0
         self.live: Dict[int, Tuple[Any, Any]] = {}
         self.free: List[Any] = []
         self.slot_keys: Dict[int, Key] = {}
@@ -134,7 +139,7 @@ class Calls:
         if found is not None:
             memory, function = found
             self.disarm(function)
-            self.flush(memory)
+            self.write_out(memory)
             if len(self.free) < self.CROWD:
                 self.free.append(memory)
 
@@ -147,6 +152,7 @@ class Calls:
 
     def stop(self) -> None:
         """Write out what all threads have, in the main one.  Raises OSError."""
+        self.is_paused = True
         for ident, (memory, function) in list(self.live.items()):
             if ident == self.ident():
                 self.disarm(function)
@@ -154,7 +160,7 @@ class Calls:
                 self.flush_main()
             else:
                 memory[events.STEP] = 0  # it may still run, and store over and over at its last place
-                self.flush(memory)
+                self.write_out(memory)
         self.live.clear()
         if self.unnamed:
             self.notes.add("calls unnamed", self.unnamed)
@@ -170,14 +176,13 @@ class Calls:
         self.notes.add("calls paused", debug_read_timestamp())
 
     def resume(self) -> None:
-        """Keep events again; the ticks' upper bits may have changed meanwhile."""
+        """Keep events again, in each thread from its next one on: ``flush`` takes up its open calls first."""
         self.is_paused = False
-        self.notes.add("calls resumed", debug_read_timestamp())
-        events.high = -1
-        events.step = 1
+        self.resumed = debug_read_timestamp()
+        self.notes.add("calls resumed", self.resumed)
         for memory, _ in list(self.live.values()):
-            memory[events.HIGH] = -1
-            memory[events.STEP] = 1
+            memory[events.LIMIT] = 0
+        events.limit = 0
 
     def leave_child(self) -> None:
         """Take no calls in this child made by fork."""
@@ -191,6 +196,7 @@ class Calls:
         found = self.live.pop(self.ident(), None)
         self.lock = _thread.allocate_lock()
         self.notes = notes
+        self.pid = self.getpid()
         self.live = {}
         self.told = 0
         self.file = notes.open("calls")
@@ -199,6 +205,7 @@ class Calls:
         events.position = events.FIRST
         events.high = -1
         self.arm(*found)
+        events.step = found[0][events.STEP]
 
     # --- numbers --------------------------------------------------------------
 
@@ -279,15 +286,26 @@ class Calls:
         memory[events.AT] = events.position
         memory[events.HIGH] = events.high
         self.flush(memory)
-        events.position = events.FIRST
+        events.position = memory[events.AT]
         events.limit = memory[events.LIMIT]
+        events.high = memory[events.HIGH]
+        events.step = memory[events.STEP]
 
     @hidden
     def flush(self, memory: Any) -> None:
+        """Make room in the memory of this thread; at its first event after a pause there is no limit."""
+        if memory[events.STEP] or self.is_paused:
+            self.write_out(memory)
+        else:
+            resuming.take_up(self, memory)
+
+    @hidden
+    def write_out(self, memory: Any) -> None:
         """Write out the events of one thread as a block."""
         tick = debug_read_timestamp()
         count = memory[events.AT] - events.FIRST
-        if count and not self.is_broken:
+        # Between a fork and ``follow`` the files are the parent's, and so are the events.
+        if count and not self.is_broken and self.pid == self.getpid():
             memory[events.COUNT] = count
             memory[events.BLOCK_HIGH] = memory[events.FIRST_HIGH]
             memory[events.BLOCK_TICK] = tick
