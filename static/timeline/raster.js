@@ -7,7 +7,7 @@
 import { firstAfter, rowsOf } from "./columns.js";
 
 // A pixel with a call in it never gets paler than this, however short the call.
-const LEAST_INK = 0.3;
+const LEAST_INK = 0.45;
 // From this width on, a call ends in one pixel of paper, so that equal neighbours stand apart.
 const GAP_FROM = 4;
 

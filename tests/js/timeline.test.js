@@ -138,7 +138,7 @@ test("calls too short for a pixel leave ink by how busy it is, and the longest g
   };
   const columns = decodeRows(rows, { start: 0, end: 4000, resolution: 1 });
   const [[first, second]] = paintSeven(4, 0, 4000, { columns, colours: Uint32Array.of(1, 2, 3) });
-  assert.equal(first, mix(2, PAPER, 0.3));
+  assert.equal(first, mix(2, PAPER, 0.45));
   assert.equal(second, PAPER);
   const dense = { ...rows, duration: [90, 90, 700], busy: [90, 90, 700] };
   const [[ink]] = paintSeven(4, 0, 4000, {
