@@ -82,7 +82,7 @@ class Twice:
         return self.call(str(TRACEBIN), *words, TRACEBIN_PYPY=self.pypy, **more)
 
     def recorded(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
-        return self.tracebin("run", "--quiet", "-o", str(self.bundle), *words, **more)
+        return self.tracebin("run", "--quiet", "--output", str(self.bundle), *words, **more)
 
     def plain(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
         return self.call(self.pypy, *words, TRACEBIN_PYPY=self.pypy, **more)

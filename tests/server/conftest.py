@@ -316,7 +316,9 @@ class Refusal:
         return problem
 
     def nothing_is_left(self) -> None:
-        assert self.store.runs(10, 0).total == 0
+        # Asked two thousand times: through the models it would take a tenth of these tests.
+        with self.store.database.engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar() == 0
         assert [path for path in self.config.blobs.rglob("*") if path.is_file()] == []
 
     def the_next_is_taken(self) -> None:
