@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Callable, Dict, Iterator
 
 from tracebin.bundle.records import Problem
@@ -12,6 +13,8 @@ from tracebin.recorder.clock import Clock
 from tracebin.recorder.functions import START_UP_FILE, Functions
 from tracebin.recorder.kept_calls import CHOSEN_OUT, OWN, START_UP, Settled, duration_of
 
+# What each of PyPy's greenlets begins with.
+GREENLET_START = ("_greenlet_start", "greenlet.py")
 # PyPy itself takes a profile function away that raises, or for which there is no room on the stack.
 LOST = "it set a profile function of its own, or a RecursionError or KeyboardInterrupt ended the recorder's"
 
@@ -67,16 +70,21 @@ class CallRecords:
         if self._called.cut:
             yield Problem("calls-cut", f"The calls break off: {self._called.cut}.", 1, where)
         unfit = sum(thread.unfit for thread in self._called.threads)
-        if unfit:
+        if unfit or self._has_greenlets():
             text = (
-                "Returns that don't fit the innermost call, as where a program uses greenlets: "
-                "ends of calls are not certain."
+                "The program switched between greenlets, or returns didn't fit the innermost call: "
+                "ends of calls, and what called them, are not certain."
             )
-            yield Problem("calls-unfit", text, unfit, where)
+            yield Problem("calls-unfit", text, max(unfit, 1), where)
         if self._called.notes.unnamed:
             text = "Calls of functions beyond the first 131,072 have no name."
             yield Problem("calls-unnamed", text, self._called.notes.unnamed, where)
         yield from self._lost(where)
+
+    def _has_greenlets(self) -> bool:
+        """Say whether a greenlet was started: where two run the same functions no return need be unfit."""
+        names = self._called.notes.names.values()
+        return any((name.name, os.path.basename(name.file)) == GREENLET_START for name in names)
 
     def _left_out(self, where: str) -> Iterator[Problem]:
         left_out = self._kept.left_out
