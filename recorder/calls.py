@@ -205,8 +205,8 @@ class CallThread:
     def _end_unfit(self, what: int, tick: int) -> None:
         """End the last open call that fits, and those inside it; none if none fits."""
         fitting = [place for place, awaited in enumerate(self._awaited) if awaited in (what, _ANY)]
-        # Builtins that were open when a pause ended were not taken up: no frame tells of them.
-        self.unfit += bool(fitting) or what != C_RETURN or not self._pause
+        # Builtins that are open at a pause's end or a fork are not taken up: no frame tells of them.
+        self.unfit += bool(fitting) or what != C_RETURN
         if fitting:
             self._close(tick, fitting[-1])
 

@@ -263,7 +263,7 @@ def test_a_pause_may_end_in_a_builtin_functions_callback_and_be_followed_by_a_fo
     opened = twice.opened()
     parent, child = (tree(calls) for calls in calls_by_thread(opened).values())
     assert parent == "<module>\n key\n<module>\n key\n  f\n<module>\n f\n"
-    assert child == "f\n"
+    assert child == "<module>\n f\n"
     assert opened.problems() == {"calls-left-out"}
 
 

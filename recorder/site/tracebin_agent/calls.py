@@ -97,15 +97,15 @@ class Calls:
         else:
             self.arm(memory, self.function(memory))
 
-    def arm(self, memory: Any, function: Any) -> None:
-        """Take the events of this thread from now on."""
+    def arm(self, memory: Any, function: Any, step: int = 1) -> None:
+        """Take the events of this thread from now on; with ``step`` 0 keep none yet."""
         memory[events.MAGIC] = TAG
         memory[events.IDENT] = self.ident()
         memory[events.SERIAL] = self.started
         self.started += 1
         memory[events.FIRST_HIGH] = memory[events.HIGH] = -1
         memory[events.AT] = events.FIRST
-        memory[events.STEP] = 0 if self.is_paused else 1
+        memory[events.STEP] = 0 if self.is_paused else step
         memory[events.LAST_BLOCK] = debug_read_timestamp()
         self.live[self.ident()] = (memory, function)
         self.setprofile(function)
@@ -178,11 +178,15 @@ class Calls:
     def resume(self) -> None:
         """Keep events again, in each thread from its next one on: ``flush`` takes up its open calls first."""
         self.is_paused = False
-        self.resumed = debug_read_timestamp()
+        self.take_up()
         self.notes.add("calls resumed", self.resumed)
+
+    def take_up(self) -> None:
+        """Have each thread take up its open calls, as of now, at its next event."""
+        self.resumed = debug_read_timestamp()
+        events.step = events.limit = 0
         for memory, _ in list(self.live.values()):
-            memory[events.LIMIT] = 0
-        events.limit = 0
+            memory[events.STEP] = memory[events.LIMIT] = 0
 
     def leave_child(self) -> None:
         """Take no calls in this child made by fork."""
@@ -204,8 +208,10 @@ class Calls:
             return
         events.position = events.FIRST
         events.high = -1
-        self.arm(*found)
-        events.step = found[0][events.STEP]
+        events.step = 0
+        self.arm(*found, step=0)
+        if not self.is_paused:
+            self.take_up()
 
     # --- numbers --------------------------------------------------------------
 
@@ -293,7 +299,7 @@ class Calls:
 
     @hidden
     def flush(self, memory: Any) -> None:
-        """Make room in the memory of this thread; at its first event after a pause there is no limit."""
+        """Make room in the memory of this thread; where it is to take up its open calls there is no limit."""
         if memory[events.STEP] or self.is_paused:
             self.write_out(memory)
         else:

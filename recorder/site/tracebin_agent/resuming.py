@@ -1,6 +1,6 @@
-"""Take up the calls of a thread that are open when a pause ends.
+"""Take up the calls of a thread that are open when a pause ends, or where a fork made its process.
 
-That is done at the thread's next event, by itself: until then its stack is what it was when the pause ended.
+That is done at the thread's next event, by itself: until then its stack is what it was then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ C_RETURN = 3 << 17
 
 @hidden
 def take_up(calls: Calls, memory: Any) -> None:
-    """Store a call for each frame of this thread, as of the pause's end, and the event that came since."""
+    """Store a call for each frame of this thread, as of then, and the event that came since."""
     event, high = memory[memory[events.AT]], memory[events.HIGH]
     calls.write_out(memory)
     what = event >> TICK_BITS
