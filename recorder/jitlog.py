@@ -118,13 +118,13 @@ class JitLog:
 
     def read(self, stream: BinaryIO) -> None:
         """Read a whole log."""
-        for lines in line_blocks(stream):
-            self.feed(lines)
+        for block in line_blocks(stream):
+            self.feed(block)
         self.end()
 
-    def feed(self, lines: List[str]) -> None:
+    def feed(self, text: str) -> None:
         """Read the next lines of a log."""
-        self._sections.feed(lines)
+        self._sections.feed(text)
 
     def skip(self) -> None:
         """Go on behind a piece of the log that is gone."""
@@ -224,7 +224,7 @@ class JitLog:
         self._find_aborts(section, tracing)
 
     def _find_aborts(self, section: Section, tracing: _Tracing) -> None:
-        if not any(line.startswith(_ABORT) for line in section.lines):
+        if _ABORT not in section.text:
             return
         path: List[At] = []
         for line in section.lines:
@@ -276,13 +276,14 @@ class JitLog:
 
     def _keep(self, stage: str, section: Section) -> None:
         if self._tracing is not None and stage in self._keep_stages:
-            self._tracing.stages.append((stage, self._stages.read(section.lines).text))
+            self._tracing.stages.append((stage, self._stages.read(section.text).text))
 
     def _on_optimised(self, section: Section) -> None:
-        header = next(filter(None, map(parse_header, section.lines[:2])), None)
+        text = section.text
+        header = next(filter(None, map(parse_header, text.split("\n", 2)[:2])), None)
         if header is None:
             raise ValueError("a trace without a header")
-        stage = self._stages.read(section.lines)
+        stage = self._stages.read(text)
         draft = TraceDraft(
             header,
             self._start_of(header, stage),

@@ -11,22 +11,36 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Callable, Iterator, List, Optional
 
-_MARK = re.compile(r"\[([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})")
+_MARK = re.compile(r"([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})")
 BLOCK_BYTES = 1 << 17
 
 
 class Section:
     """One section: its name, ticks, own lines, and the section around it."""
 
-    __slots__ = ("complete", "lines", "name", "parent", "start", "stop")
+    __slots__ = ("_pieces", "complete", "name", "parent", "start", "stop")
 
     def __init__(self, name: str, start: int, parent: Optional[Section]) -> None:
         self.name = name
         self.start = start
         self.stop = start
         self.parent = parent
-        self.lines: List[str] = []
+        self._pieces: List[str] = []
         self.complete = False
+
+    def take(self, lines: str) -> None:
+        """Take some of its lines."""
+        self._pieces.append(lines)
+
+    @property
+    def text(self) -> str:
+        """Give its own lines as one text."""
+        return "\n".join(self._pieces)
+
+    @property
+    def lines(self) -> List[str]:
+        """Give its own lines: most sections are never asked for them."""
+        return self.text.split("\n") if self._pieces else []
 
     def inside(self, name: str) -> bool:
         """Say whether a section called ``name`` is around this one."""
@@ -39,7 +53,7 @@ class Section:
 
 
 class SectionReader:
-    """Feed it lines; it calls ``opened`` and ``closed`` with each section.
+    """Feed it the log; it calls ``opened`` and ``closed`` with each section.
 
     ``strays`` counts lines outside any section, ``crossed`` closing marks that
     fit no open section: neither should happen, both are reported.
@@ -54,22 +68,28 @@ class SectionReader:
         self.crossed = 0
         self._has_skipped = False
 
-    def feed(self, lines: List[str]) -> None:
-        """Read some lines."""
-        start = 0
-        for place in [place for place, line in enumerate(lines) if line.startswith("[")]:
-            match = _MARK.fullmatch(lines[place])
-            if match is not None:
-                self._take(lines[start:place])
-                self._mark(int(match[1], 16), match[2], match[3])
-                start = place + 1
-        self._take(lines[start:])
+    def feed(self, text: str) -> None:
+        """Read some whole lines; a mark is a line that begins with a bracket."""
+        if not text:
+            return
+        head, *pieces = ("\n" + text.removesuffix("\n")).split("\n[")
+        if head:
+            self._take(head[1:])
+        for piece in pieces:
+            line, has_more, lines = piece.partition("\n")
+            match = _MARK.fullmatch(line)
+            if match is None:
+                self._take("[" + piece)
+                continue
+            self._mark(int(match[1], 16), match[2], match[3])
+            if has_more:
+                self._take(lines)
 
-    def _take(self, lines: List[str]) -> None:
+    def _take(self, lines: str) -> None:
         if self._top is not None:
-            self._top.lines += lines
+            self._top.take(lines)
         elif not self._has_skipped:
-            self.strays += sum(map(bool, lines))
+            self.strays += sum(map(bool, lines.split("\n")))
 
     def end(self) -> int:
         """Close what is still open, and say how many sections that were."""
@@ -112,30 +132,30 @@ class SectionReader:
 
 
 class LineSplitter:
-    """Cut bytes that come in pieces into whole lines; bytes that aren't UTF-8 become surrogates."""
+    """Cut bytes that come in pieces after whole lines; bytes that aren't UTF-8 become surrogates."""
 
     def __init__(self) -> None:
         self._rest: List[bytes] = []
 
-    def push(self, piece: bytes) -> List[str]:
+    def push(self, piece: bytes) -> str:
         """Give the lines that ``piece`` completes."""
-        cut = piece.rfind(b"\n")
-        if cut < 0:
+        cut = piece.rfind(b"\n") + 1
+        if not cut:
             self._rest.append(piece)
-            return []
+            return ""
         whole = b"".join([*self._rest, piece[:cut]])
-        self._rest = [piece[cut + 1 :]]
-        return whole.decode("utf-8", "surrogateescape").split("\n")
+        self._rest = [piece[cut:]]
+        return whole.decode("utf-8", "surrogateescape")
 
-    def end(self) -> List[str]:
+    def end(self) -> str:
         """Give the line that never got its end, if there is one."""
         rest = b"".join(self._rest)
         self._rest = []
-        return [rest.decode("utf-8", "surrogateescape")] if rest else []
+        return rest.decode("utf-8", "surrogateescape")
 
 
-def line_blocks(stream: BinaryIO) -> Iterator[List[str]]:
-    """Yield the lines of ``stream`` in blocks."""
+def line_blocks(stream: BinaryIO) -> Iterator[str]:
+    """Yield ``stream`` in blocks of whole lines."""
     splitter = LineSplitter()
     for piece in iter(lambda: stream.read(BLOCK_BYTES), b""):
         yield splitter.push(piece)

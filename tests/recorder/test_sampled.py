@@ -52,14 +52,14 @@ def test_samples_have_their_rows_when_the_log_tells_of_later_ticks(files: Any, r
     stamps.write_bytes(b"".join(rows))
     log = read_log("").log
     sampled = Sampled(prof, stamps, log, is_forked=False)
-    log.feed(["[1e] {gc-minor", "[1f] gc-minor}"])
+    log.feed("[1e] {gc-minor\n[1f] gc-minor}\n")
     sampled.advance()
     assert len(sampled.rows) == 3
     # WHEN a tracing begins, whose trace will be there from its end on
-    log.feed(["[23] {jit-tracing", "[28] {gc-minor", "[28] gc-minor}"])
+    log.feed("[23] {jit-tracing\n[28] {gc-minor\n[28] gc-minor}\n")
     sampled.advance()
     assert len(sampled.rows) == 3
-    log.feed(["[29] jit-tracing}"])
+    log.feed("[29] jit-tracing}\n")
     sampled.advance()
     assert len(sampled.rows) == 4
     sampled.finish()

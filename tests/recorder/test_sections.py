@@ -16,7 +16,7 @@ class Seen:
         self.opened: list[str] = []
         self.closed: list[Section] = []
         self.reader = SectionReader(lambda section: self.opened.append(section.name), self.closed.append)
-        self.reader.feed(text.splitlines())
+        self.reader.feed(text)
 
     def names(self) -> list[tuple[str, bool]]:
         return [(section.name, section.complete) for section in self.closed]
@@ -26,13 +26,11 @@ def test_behind_a_piece_that_is_gone_what_does_not_fit_is_normal() -> None:
     seen = Seen("[1] {jit-tracing\n[2] {b\nlost")
     # WHEN the log goes on inside of sections that nobody saw begin
     seen.reader.skip()
-    seen.reader.feed(
-        "ine\n[5] jit-tracing}\n[6] {gc-minor\n[7] gc-minor}\nstray\n[8] {jit-tracing".splitlines()
-    )
+    seen.reader.feed("ine\n[5] jit-tracing}\n[6] {gc-minor\n[7] gc-minor}\nstray\n[8] {jit-tracing")
     assert seen.names() == [("b", False), ("jit-tracing", False), ("gc-minor", True)]
     assert (seen.reader.strays, seen.reader.crossed) == (0, 0)
     # THEN from the next tracing on it isn't any more
-    seen.reader.feed(["[9] x}", "[10] jit-tracing}", "stray"])
+    seen.reader.feed("[9] x}\n[10] jit-tracing}\nstray\n")
     assert (seen.reader.strays, seen.reader.crossed) == (1, 1)
 
 
@@ -76,6 +74,16 @@ def test_lines_outside_of_sections_are_counted_but_not_empty_ones() -> None:
     assert Seen("stray\n\n[1] {a\n[2] a}\nstray").reader.strays == 2
 
 
+def test_empty_lines_count_and_come_whole_from_several_blocks() -> None:
+    seen = Seen("[1] {a\n")
+    for block in ("", "\n", "one\n\n", "[p0]\n", "[2] {b\n\n[3] b}\n\ntwo\n", "[9] a}\n"):
+        seen.reader.feed(block)
+    b, a = seen.closed
+    assert (b.lines, b.text) == ([""], "")
+    assert a.lines == ["", "one", "", "[p0]", "", "two"]
+    assert a.text.split("\n") == a.lines
+
+
 def test_lines_that_only_look_like_marks_are_lines() -> None:
     seen = Seen("[1] {a\n[p0, i1]\n[xyz] {b\n[12] b\n[2] a}")
     assert seen.closed[0].lines == ["[p0, i1]", "[xyz] {b", "[12] b"]
@@ -85,11 +93,12 @@ def test_lines_that_only_look_like_marks_are_lines() -> None:
 def test_lines_are_whole_whatever_the_blocks(monkeypatch: Any, size: int) -> None:
     monkeypatch.setattr(sections, "BLOCK_BYTES", size)
     data = "first\n\nzweite mit ü\nlast without end".encode()
-    lines = [line for block in line_blocks(io.BytesIO(data)) for line in block]
-    assert lines == data.decode().split("\n")
+    blocks = list(line_blocks(io.BytesIO(data)))
+    assert "".join(blocks) == data.decode()
+    assert all(block.endswith("\n") for block in blocks[:-1] if block)
 
 
 def test_bytes_that_are_no_utf8_come_back_as_they_were() -> None:
     splitter = LineSplitter()
-    lines = splitter.push(b"a\xff\n\xc3") + splitter.push(b"\xbc\n") + splitter.end()
-    assert [line.encode("utf-8", "surrogateescape") for line in lines] == [b"a\xff", "ü".encode()]
+    text = splitter.push(b"a\xff\n\xc3") + splitter.push(b"\xbc\n") + splitter.end()
+    assert text.encode("utf-8", "surrogateescape") == b"a\xff\n\xc3\xbc\n"
