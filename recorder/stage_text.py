@@ -52,12 +52,28 @@ class StageReader:
     def read(self, text: str) -> StageText:
         """Read the lines of one section."""
         stage = _Stage()
-        take_op, take_point, place = stage.take_op, stage.take_point, self._place
+        ops, points, places = stage.ops, stage.points, self._places
+        # A loop without calls of ours: those would be half of its time.
         for depth, call, at, offset, result, name, args, descr, fail, line in _LINES.findall(text + "\n"):
             if name:
-                take_op(plain_row(offset, result, name, args, descr, fail), name, descr, fail)
+                # Between args and descr there is a comma.
+                inside = args[:-2] if descr else args
+                args = '["' + inside.replace(", ", '","') + '"]' if inside else "[]"
+                result = f'"{result}"' if result else "null"
+                if fail:
+                    fail = '["' + fail[:-1].replace(", ", '","') + '"]' if fail != "]" else "[]"
+                    fail = fail.replace('"None"', "null")
+                if descr:
+                    if fail or name == "label":
+                        stage.take_descr(name, descr)
+                    descr = f'"{descr}"'
+                ops.append(
+                    f'["{name}",{result},{args},{descr or "null"},{offset or "null"},{fail or "null"}]'
+                )
             elif at:
-                take_point(depth, call, *place(at))
+                where, row = places.get(at) or self._place(at)
+                stage.first = stage.first or where
+                points.append(f"[{len(ops)},{depth},{call},{row}")
             elif line:
                 self._take_line(line, stage)
         return stage.text()
@@ -79,10 +95,14 @@ class StageReader:
         point = parse_merge_point(line)
         if point is None:
             row, name, descr = any_row(line)
-            stage.take_op(row, name, descr or "", line[-1] == "]")
+            if descr and (name == "label" or line[-1] == "]"):
+                stage.take_descr(name, descr)
+            stage.ops.append(row)
         else:
             depth, call, text = point
-            stage.take_point(depth, call, *self._place(text))
+            at, row = self._place(text)
+            stage.first = stage.first or at
+            stage.points.append(f"[{len(stage.ops)},{depth},{call},{row}")
 
     def _place(self, text: str) -> Tuple[At, str]:
         found = self._places.get(text)
@@ -93,38 +113,30 @@ class StageReader:
 
 
 class _Stage:
+    """What has been read of a stage: its ops and merge points as JSON."""
+
     def __init__(self) -> None:
         self.inputs: List[str] = []
-        self._ops: List[str] = []
-        self._points: List[str] = []
+        self.ops: List[str] = []
+        self.points: List[str] = []
+        self.first: Optional[At] = None
         self._labels: List[Label] = []
         self._guards: Dict[int, int] = {}
-        self._first: Optional[At] = None
 
-    def take_op(self, row: str, name: str, descr: str, has_fail: object) -> None:
-        """Take an op as JSON; labels and guards are found again by their descr."""
-        if descr:
-            if name == "label":
-                self._labels.append(Label(len(self._ops), descr, None))
-            elif has_fail and descr.startswith("<Guard"):
-                self._take_guard(descr)
-        self._ops.append(row)
-
-    def take_point(self, depth: object, call: object, at: At, row: str) -> None:
-        """Take a merge point; ``row`` is JSON of where it is."""
-        self._points.append(f"[{len(self._ops)},{depth},{call},{row}")
-        self._first = self._first or at
-
-    def _take_guard(self, descr: str) -> None:
+    def take_descr(self, name: str, descr: str) -> None:
+        """Note the next op if it is a label or guard, to be found again by its descr."""
+        if name == "label":
+            self._labels.append(Label(len(self.ops), descr, None))
+            return
         match = _GUARD_DESCR.match(descr)
         if match:
-            self._guards[int(match[1], 16)] = len(self._ops)
+            self._guards[int(match[1], 16)] = len(self.ops)
 
     def text(self) -> StageText:
         """Give what was taken."""
-        ops, points = ",".join(self._ops), ",".join(self._points)
+        ops, points = ",".join(self.ops), ",".join(self.points)
         text = f'{{"inputs":{_json(self.inputs)},"ops":[{ops}],"points":[{points}]}}'
-        return StageText(text, self._labels, self._first, self._guards)
+        return StageText(text, self._labels, self.first, self._guards)
 
 
 def _json(value: object) -> str:
@@ -140,17 +152,3 @@ def any_row(line: str) -> Tuple[str, str, Optional[str]]:
     """
     op: Op = parse_op(line)
     return _json(op), op.name, op.descr
-
-
-def plain_row(offset: str, result: str, name: str, args: str, descr: str, fail: str) -> str:
-    """Do what ``any_row`` does for the parts of a plain line; ``fail`` keeps its closing bracket."""
-    end = _texts(fail[:-1]).replace('"None"', "null") if fail else "null"
-    begin = f'["{name}","{result}",' if result else f'["{name}",null,'
-    if descr:
-        # Before a descr there is a comma, where there are args.
-        return f'{begin}{_texts(args[:-2])},"{descr}",{offset or "null"},{end}]'
-    return f"{begin}{_texts(args)},null,{offset or 'null'},{end}]"
-
-
-def _texts(inside: str) -> str:
-    return '["' + inside.replace(", ", '","') + '"]' if inside else "[]"
