@@ -165,10 +165,11 @@ class _Reader:
         self.has_memory = has_memory
 
     def read(self, most: Optional[int] = None) -> None:
-        size = len(self.data)
-        while self.at < size and not self.found.is_ended and most != 0:
-            most = None if most is None else most - 1
+        size, found = len(self.data), self.found
+        while self.at < size and not found.is_ended:
             self._next()
+            if most is not None and len(found.samples) + len(found.texts) >= most:
+                return
 
     def read_what_is_sure(self) -> None:
         """Read what has enough bytes behind it."""
@@ -272,6 +273,20 @@ class _Reader:
         self._need(at + 16, size)
         self.found.texts[number] = self.data[at + 16 : at + 16 + size]
         self.at = at + 16 + size
+        self._more_codes()
+
+    def _more_codes(self) -> None:
+        """Take the code objects behind one: PyPy writes three thousand of them at its end."""
+        data, texts, at = self.data, self.found.texts, self.at
+        sure = len(data) - _AHEAD_BYTES
+        while at < sure and data[at] == CODE:
+            number, size = _TWO_WORDS.unpack_from(data, at + 1)
+            end = at + 17 + size
+            if size < 0 or end > sure:
+                break
+            texts[number] = data[at + 17 : end]
+            at = end
+        self.at = at
 
 
 class Stamp(NamedTuple):
