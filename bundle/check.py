@@ -31,6 +31,7 @@ from tracebin.bundle.records import (
     Guard,
     MachineCode,
     Mark,
+    MergePoint,
     Problem,
     Process,
     Run,
@@ -236,13 +237,23 @@ def _trace(check: Checker, trace: Trace) -> None:
 
 
 def _stage(check: Checker, stage: Stage, part: str) -> None:
-    before = 0
+    # Most of what there is to check are merge points: good ones cost a comparison each, no call and no text.
+    before, ops, highest, at = 0, len(stage.ops), -1, 0
     for index, point in enumerate(stage.points):
-        here = f"{part}.points[{index}]"
-        check.need(before <= point.op <= len(stage.ops), f"it stands before op {point.op}", here)
-        check.need(point.depth >= 0, "a depth below 0", here)
-        check.refer("functions", point.function, f"{here}.function")
-        before = point.op
+        op, function = point.op, point.function
+        if not before <= op <= ops or point.depth < 0 or (function is not None and function < 0):
+            _point(check, point, before, ops, f"{part}.points[{index}]")
+        if function is not None and function > highest:
+            highest, at = function, index
+        before = op
+    if highest >= 0:
+        check.refer("functions", highest, f"{part}.points[{at}].function")
+
+
+def _point(check: Checker, point: MergePoint, before: int, ops: int, here: str) -> None:
+    check.need(before <= point.op <= ops, f"it stands before op {point.op}", here)
+    check.need(point.depth >= 0, "a depth below 0", here)
+    check.refer("functions", point.function, f"{here}.function")
 
 
 def _machine_code(check: Checker, asm: MachineCode) -> None:

@@ -29,7 +29,7 @@ from tracebin.server.blobs import Part
 from tracebin.server.columns import COLUMNS, ColumnWriter
 from tracebin.server.config import ServerConfig
 from tracebin.server.decoding import decode
-from tracebin.server.packed import pack
+from tracebin.server.packed import Packer, pack
 from tracebin.server.parts import PartsWriter
 from tracebin.server.problems import Refused
 from tracebin.server.timeline_ingest import TimelineWriter
@@ -105,10 +105,11 @@ def examine(source: BinaryIO, parts: RunParts, encoding: str, config: ServerConf
     Raises:
         BundleError: it isn't a whole, consistent bundle within the limits.
     """
-    checker, tally, rows = Checker(), Tally(), _Rows(config, ColumnWriter(parts.columns))
+    checker, tally, packer = Checker(), Tally(), Packer()
+    rows = _Rows(config, ColumnWriter(parts.columns), packer)
     inflated: Any = open_inflated(source, encoding, config.inflated_bytes)
     limits = Limits(line_bytes=config.line_bytes, elements=config.elements)
-    with closing(TimelineWriter(PartsWriter(parts.timeline))) as timeline:
+    with closing(packer), closing(TimelineWriter(PartsWriter(parts.timeline))) as timeline:
         for element in BundleReader(inflated, limits=limits, decode=decode, strict=True):
             checker.add(element.key, element.record)
             tally.add(element.key, element.record)
@@ -116,7 +117,7 @@ def examine(source: BinaryIO, parts: RunParts, encoding: str, config: ServerConf
             rows.add(element)
         checker.finish()
         timeline.finish()
-    return rows.finish(tally.result(), tally.links)
+        return rows.finish(tally.result(), tally.links)
 
 
 def _entry(entries: Sequence[E], index: int, key: str) -> E:
@@ -148,13 +149,11 @@ class _Shown:
     def check_trace(self, trace: Trace, where: str) -> None:
         """Refuse a trace whose view would be too long, whichever stage is shown."""
         for stage in trace.stages.values():
-            ops = self._OP_CHARS * len(stage.ops)
-            self._need(ops + sum(self._point(point.function) for point in stage.points), where)
-
-    def _point(self, function: Optional[int]) -> int:
-        if function is None:
-            return self._POINT_CHARS
-        return self._POINT_CHARS + _entry(self._functions, function, "functions")
+            named = [point.function for point in stage.points if point.function is not None]
+            for function in (min(named), max(named)) if named else ():
+                _entry(self._functions, function, "functions")
+            names = sum(map(self._functions.__getitem__, named))
+            self._need(self._OP_CHARS * len(stage.ops) + self._POINT_CHARS * len(stage.points) + names, where)
 
     def add_abort(self, row: AbortRow) -> None:
         """Count an abort with its steps."""
@@ -180,14 +179,14 @@ class _Shown:
 class _Rows:
     """Collect rows while the bundle goes by; the tally's findings complete them."""
 
-    def __init__(self, config: ServerConfig, columns: ColumnWriter) -> None:
+    def __init__(self, config: ServerConfig, columns: ColumnWriter, trace_records: Packer) -> None:
         self._config = config
         self._columns = columns
         self._shown = _Shown(config.shown_chars)
         self._processes: List[Row] = []
         self._files: List[Row] = []
         self._function_records: List[bytes] = []
-        self._trace_records: List[bytes] = []
+        self._trace_records = trace_records
         self._ops: List[Row] = []
         self._marks: List[Row] = []
 
@@ -207,7 +206,9 @@ class _Rows:
             tables.File: self._files,
             tables.Function: self._function_rows(findings.functions),
             tables.Trace: [_trace_row(row, ops) for row, ops in zip(findings.traces, self._ops)],
-            tables.TraceRecord: [{"id": i, "record": line} for i, line in enumerate(self._trace_records)],
+            tables.TraceRecord: [
+                {"id": i, "record": line} for i, line in enumerate(self._trace_records.finish())
+            ],
             tables.TraceTarget: _target_rows(links, len(findings.traces)),
             tables.Abort: [_abort_row(row) for row in findings.aborts],
             tables.Mark: self._marks,
@@ -267,7 +268,7 @@ class _Rows:
     def _add_trace(self, element: Element) -> None:
         trace: Trace = element.record
         self._shown.check_trace(trace, f"traces[{element.index}]")
-        self._trace_records.append(pack(element.line))
+        self._trace_records.add(element.line)
         self._ops.append({f"ops_{stage}": _count(trace, stage) for stage in ("traced", "assembled")})
 
     def _add_mark(self, element: Element) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -28,6 +29,8 @@ from tracebin.server.problems import PROBLEM_TYPE, of_error, problem
 # Bodies a little over the limit are read to their end: a client that writes before it reads sees our answer.
 _MARGIN_BYTES = 16 << 20
 _MAX_PORT = 65_535
+# How many new objects Python looks for cycles after, and how many such rounds older ones are left out of.
+_GC_THRESHOLDS = (50_000, 20, 20)
 _EVERYWHERE = ("", "0.0.0.0", "::")
 
 
@@ -50,15 +53,14 @@ def serve(
     # A request that waits a moment for a thread is nothing to report.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     listening = listen(host, port)
-    with closing(listening), _ended_by_sigterm():
+    with closing(listening), _ended_by_sigterm(), _collecting_rarely():
         app = create_app(config)
-        server = make_server(app, listening, config)
-        if on_ready is not None:
-            on_ready(address_of(listening))
-        # Returns on Ctrl-C, when the requests under way have had five seconds to end.
-        server.run()
-        server.close()
-        app.extensions["tracebin"].close()
+        gc.freeze()  # What was imported and set up stays, so nobody need look at it again.
+        with closing(app.extensions["tracebin"]), closing(make_server(app, listening, config)) as server:
+            if on_ready is not None:
+                on_ready(address_of(listening))
+            # Returns on Ctrl-C, when the requests under way have had five seconds to end.
+            server.run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -138,3 +140,20 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Let Python look for cycles less often than after each 700 new objects.
+
+    A bundle is decoded to millions of objects without a cycle among them: looking for one took
+    1.0 of the 9.8 s of CPU in which 30 MiB were stored, and takes 0.2 so.  Off it would be less still,
+    but then nothing would bound what requests leave behind.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

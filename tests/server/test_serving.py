@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import http.client
 import json
@@ -21,7 +22,7 @@ import pytest
 from tracebin.errors import ConfigurationError
 from tracebin.server import ServerConfig
 from tracebin.server.headers import HEADERS
-from tracebin.server.serve import address_of, listen
+from tracebin.server.serve import address_of, listen, serve
 from tracebin.server.store import open_store
 
 RUNS = "/api/v1/runs"
@@ -298,3 +299,16 @@ def test_a_store_can_be_opened_twice(config: ServerConfig, body: bytes) -> None:
         assert other.sweep() == 0
     one.close()
     other.close()
+
+
+def test_looking_for_cycles_is_as_before_when_serving_ends(config: ServerConfig) -> None:
+    before, during = gc.get_threshold(), []
+
+    def stop(address: str) -> None:
+        during.append(gc.get_threshold())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        serve(port=0, config=config, on_ready=stop)
+    assert during[0][0] > before[0]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (before, 0)
