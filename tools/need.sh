@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make sure that tools are on this machine, from Debian's packages where they are missing.
 #
-#   tools/need.sh venv|pypy|pypy-venv|chromium|node ...   ends with 1 and says what to do if one can't be had
+#   tools/need.sh venv|pypy|chromium|node ...   ends with 1 and says what to do if one can't be had
 #   tools/need.sh --print-pypy                           the PyPy that would be used
 #
 # Nothing is asked of apt when everything is there already.
@@ -20,19 +20,16 @@ find_pypy() {
     if [[ -n "${TRACEBIN_PYPY:-}" ]]; then echo "$TRACEBIN_PYPY"; else first_of pypy3 pypy; fi
 }
 
-# Debian's PyPy has the module ensurepip without the wheel that it would install; then the version is None.
-can_make_environments="import ensurepip, venv; raise SystemExit(ensurepip.version() is None)"
-
-has_venv() { "${PYTHON:-python3}" -c "$can_make_environments" 2>/dev/null; }
+# Debian's Python may have the module ensurepip without the wheel that it would install: its version is None.
+has_venv() {
+    "${PYTHON:-python3}" -c "import ensurepip, venv; raise SystemExit(ensurepip.version() is None)" 2>/dev/null
+}
 has_chromium() { first_of "${chromium_names[@]}" >/dev/null; }
 
-pypy_runs() {
+has_pypy() {
     local pypy
-    pypy=$(find_pypy) && "$pypy" -c "$1" 2>/dev/null
+    pypy=$(find_pypy) && "$pypy" -c "import pypyjit" 2>/dev/null
 }
-
-has_pypy() { pypy_runs "import pypyjit"; }
-has_pypy-venv() { pypy_runs "$can_make_environments"; }
 
 has_node() {
     command -v npm >/dev/null && command -v node >/dev/null &&
@@ -43,7 +40,6 @@ packages_for() {
     case $1 in
         venv) echo python3-venv ;;
         pypy) echo pypy3 ;;
-        pypy-venv) echo pypy3-venv ;;
         chromium) echo chromium ;;
     esac
 }
@@ -52,7 +48,6 @@ advice_for() {
     case $1 in
         venv) echo "Python's venv module is missing: install python3-venv, or name another Python with PYTHON=." ;;
         pypy) echo "No PyPy with a JIT: install pypy3, or unpack a PyPy of 3.9 or newer and name its executable with TRACEBIN_PYPY=." ;;
-        pypy-venv) echo "PyPy's venv module is missing: install pypy3-venv, or name another PyPy with TRACEBIN_PYPY=." ;;
         chromium) echo "No Chromium: install one; its command may be any of: ${chromium_names[*]}." ;;
         node) echo "No npm and Node.js of $node_major or newer, and pip could not install one: install them." ;;
     esac
