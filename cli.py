@@ -339,8 +339,16 @@ def _view(bundles: List[Path], host: str, port: int, data: Optional[Path], *, br
     from tracebin.terminal.viewing import Viewing
 
     viewing = Viewing(bundles, lambda bundle, url: send(bundle, url).url, browser=browser)
-    _server().serve(host, port, _config(data), viewing.begin)
+    _server().serve(host, port, _taking(bundles, _config(data)), viewing.begin)
     viewing.finish()
+
+
+def _taking(bundles: List[Path], config: Any) -> Any:
+    """Have a server that is there for these bundles take them however large their files are."""
+    from dataclasses import replace
+
+    sizes = [bundle.stat().st_size for bundle in bundles if bundle.is_file()]
+    return replace(config, body_bytes=max(config.body_bytes, *sizes, 0))
 
 
 def _config(data: Optional[Path]) -> Any:

@@ -178,7 +178,7 @@ def _check_size(path: Path, server: _Server, size: int, limit: Any, name: str) -
     if isinstance(limit, int) and size > limit:
         raise UploadRefused(
             f"{path} is too large for {server.shown}: {_mib(size)} to send, and it takes {_mib(limit)}"
-            f" at most (its setting TRACEBIN_{name.upper()})"
+            f" at most: raise its TRACEBIN_{name.upper()}, or record less (--max-calls, --min-duration)"
         )
 
 
