@@ -156,11 +156,13 @@ def _first_with(values: Ints, wanted: Ints, begins: Bools, first: Ints) -> Ints:
 def flattened(rows: Rows) -> Rows:
     """Take rows into those they lie in, so that no two overlap; the counts add up.
 
-    Rows are of one key and in order.  Those of a function that calls itself lie in each other,
-    and the picture has one line for them.
+    Rows are of one key.  Those of a function that calls itself lie in each other, and the picture
+    has one line for them.
     """
     if len(rows) < 2:
         return rows
+    # Of rows that begin together the longest comes first: the others lie in it.
+    rows = rows.select(np.lexsort((-rows.end, rows.start)))
     until = np.maximum.accumulate(rows.end)[:-1]
     lies_inside = (rows.end[1:] <= until) & (rows.start[1:] < until)
     first = np.flatnonzero(np.concatenate(([True], ~lies_inside)))
