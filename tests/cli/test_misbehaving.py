@@ -238,13 +238,13 @@ def test_a_program_that_comes_to_grief(twice: Any, name: str) -> None:
     assert "hot" in names(opened)
 
 
-def test_4_000_short_threads(twice: Any) -> None:
+def test_10_000_short_threads(twice: Any) -> None:
     twice.write(
         "prog.py",
         "import _thread\n"
         "lock = _thread.allocate_lock()\n"
         "def work(): lock.release()\n"
-        "for _ in range(4_000):\n"
+        "for _ in range(10_000):\n"
         "    lock.acquire()\n"
         "    _thread.start_new_thread(work, ())\n"
         "print('done')\n",
