@@ -1,8 +1,9 @@
 """Time parsers of raw data, ours and vmprof's, each in a process of its own.
 
 Run by path with a mode and its paths, it prints the seconds of CPU that reading took.
-Ours reads log, samples, stamps and notes, and everything but the bytecode of code
-objects, which another process decodes.
+Both have their modules loaded before the clock starts.  Ours reads log, samples, stamps and
+notes, the source files they name, and has the JSON of each trace in the end; code objects are
+decoded by another process, and not counted.  The peer's has objects for its files, and no sources.
 """
 
 from __future__ import annotations

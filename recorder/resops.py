@@ -1,8 +1,7 @@
 """Read one line of a trace as PyPy's log prints it.
 
 Sources: rpython/jit/metainterp/logger.py (``repr_of_resop``), PyPy 7.3.11 to 8.0.1.
-Plain string methods: a regular expression takes three times as long, and a big
-recording has a million of these lines.
+Most lines are read all at once by stage_text.py; what comes here one by one is the others.
 """
 
 from __future__ import annotations
