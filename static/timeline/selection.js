@@ -107,7 +107,11 @@ export class Selection {
     const { page } = this;
     const sum = page.totals.get(id);
     if (sum?.call !== null && sum?.call !== undefined && page.views.kind !== "sandwich") {
-      return this.selectCall({ thread: sum.thread, source: sum.source, call: sum.call });
+      const found = this.selectCall({ thread: sum.thread, source: sum.source, call: sum.call });
+      // For whoever asks before the server has told of the call: it is one of this function.
+      this.call = null;
+      this.of = id;
+      return found;
     }
     this.clear();
     this.of = id;
