@@ -338,6 +338,7 @@ def test_an_alarm_set_by_whoever_started_us_reaches_the_program(launched: Any, p
         process.stdout.readline()
         if told := process.stdout.readline():
             break
+        process.communicate(timeout=60)
     assert told == b"SIGALRM\n"
     process.terminate()
     assert process.communicate(timeout=60)[0] == b"SIGTERM\n"
