@@ -7,7 +7,7 @@ from typing import Optional
 
 from flask import Flask, Response
 
-from tracebin.server import api, headers, problems, timeline_api
+from tracebin.server import api, headers, problems, static_files, timeline_api
 from tracebin.server.answers import Health
 from tracebin.server.config import ServerConfig
 from tracebin.server.endpoints import to_text
@@ -22,8 +22,7 @@ def create_app(config: Optional[ServerConfig] = None) -> Flask:
         ConfigurationError: a setting is wrong, or the folder or database can't be used.
     """
     config = config or ServerConfig.from_environment(os.environ)
-    # The package's own name: its folder holds static/ and templates/.
-    app = Flask("tracebin")
+    app = static_files.make_app()
     # An address with doubled slashes is none of ours; a redirect would only lead on.
     app.url_map.merge_slashes = False
     app.extensions["tracebin"] = open_store(config)

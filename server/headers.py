@@ -10,6 +10,7 @@ from typing import Iterable, Tuple
 from flask import Flask, Response, request
 
 from tracebin.server.problems import Refused
+from tracebin.server.static_files import keep_long
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -27,6 +28,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex",
 }
+# A whole file, a part of one, and "as you have it": a refusal may be another tomorrow.
+KEPT = (200, 206, 304)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -49,6 +52,8 @@ def secure(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if request.endpoint == "static" and response.status_code in KEPT:
+        keep_long(response)
     response.headers.setdefault("Cache-Control", "private, no-cache")
     return response
 

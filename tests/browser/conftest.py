@@ -61,7 +61,7 @@ PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 # A canvas can't be asked what is on it, so the page tells.
 WHEN = f"""async () => {{
-  const module = await import('/static/timeline.js');
+  const module = await import(new URL('timeline.js', document.querySelector('script[type=module]').src));
   const end = performance.now() + {PATIENCE_MS};
   for (;;) {{
     const d = module.describe();
@@ -164,6 +164,13 @@ def forget(page: Page, context_args: dict[str, Any]) -> None:
 def when(page: Page) -> Callable[..., dict[str, Any]]:
     """Wait for the time line: what it says of itself once it is finished and a condition on that holds."""
     return lambda condition="d => true": page.evaluate(WHEN % condition)
+
+
+@pytest.fixture
+def ask(page: Page) -> Callable[[str, str], Any]:
+    """Ask a module of the page that is open: its name, and an expression of ``m``."""
+    here = "document.querySelector('script[type=module]').src"
+    return lambda name, told: page.evaluate(f"import(new URL('{name}', {here})).then((m) => {told})")
 
 
 @pytest.fixture(scope="session")

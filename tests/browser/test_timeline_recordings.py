@@ -20,6 +20,8 @@ from tracebin.bundle import records as r
 from tracebin.bundle.reader import read_bundle
 
 When = Callable[..., dict[str, Any]]
+Ask = Callable[[str, str], str]
+Words = Callable[[float], str]
 
 STRUCTURE = """\
 import os
@@ -290,9 +292,10 @@ def is_call(call: Call) -> str:
     return f"d => d.selected?.name === '{call.name}' && d.selected.start === {call.start}"
 
 
-def in_words(page: Page, duration: int) -> str:
-    words: str = page.evaluate(f"import('/static/format.js').then((m) => m.duration({duration}))")
-    return words
+@pytest.fixture
+def in_words(ask: Ask) -> Words:
+    """Write a time as the pages do."""
+    return lambda duration: ask("format.js", f"m.duration({duration})")
 
 
 def press(page: Page, key: str, when: When, then: str) -> dict[str, Any]:
@@ -339,7 +342,7 @@ def test_wheel_and_drag_keep_the_time_under_the_pointer(
 
 
 def test_a_click_tells_of_the_call_what_the_bundle_has(
-    page: Page, trees: Recorded, opened: When, when: When
+    page: Page, trees: Recorded, opened: When, when: When, in_words: Words
 ) -> None:
     found = opened()
     # Of neighbours within some pixels the pointer takes the longest.
@@ -348,14 +351,14 @@ def test_a_click_tells_of_the_call_what_the_bundle_has(
     page.mouse.move(x, y)
     when("d => d.pointed?.name === 'Tree.branch'")
     branches = trees.named("Tree.branch")
-    total = in_words(page, sum(each.duration for each in branches))
+    total = in_words(sum(each.duration for each in branches))
     expect(page.locator(".status")).to_contain_text(f"all its {len(branches)} calls: {total}")
     expect(page.locator(".card")).to_contain_text("structure.py:13")
     page.mouse.click(x, y)
     when(is_call(branch))
     own = branch.duration - sum(c.duration for c in trees.inside(branch) if c.depth == branch.depth + 1)
     for duration in (branch.duration, own):
-        expect(page.locator(".details")).to_contain_text(in_words(page, duration))
+        expect(page.locator(".details")).to_contain_text(in_words(duration))
     page.mouse.dblclick(x, y)
     found = when("d => d.zooms.length === 1")
     assert found["range"][0] <= branch.start
@@ -428,7 +431,9 @@ def self_times(calls: list[Call]) -> Counter[str]:
     return found
 
 
-def test_the_filter_counts_what_the_bundle_has(page: Page, trees: Recorded, opened: When, when: When) -> None:
+def test_the_filter_counts_what_the_bundle_has(
+    page: Page, trees: Recorded, opened: When, when: When, ask: Ask
+) -> None:
     opened()
     page.keyboard.press("/")
     page.keyboard.type("leaf")
@@ -437,9 +442,7 @@ def test_the_filter_counts_what_the_bundle_has(page: Page, trees: Recorded, open
     single = [box for box in found["boxes"] if box["count"] == 1]
     assert {box["name"] for box in single if box["colour"] != found["dim"]} == {"Tree.leaf"}
     own = self_times(trees.calls())
-    share = page.evaluate(
-        f"import('/static/format.js').then((m) => m.share({own['Tree.leaf'] / sum(own.values())}))"
-    )
+    share = ask("format.js", f"m.share({own['Tree.leaf'] / sum(own.values())})")
     expect(page.locator("#filter-count")).to_have_text(f"1 function, {len(leaves)} calls, {share}")
     page.keyboard.press("Enter")
     when(is_call(leaves[0]))
@@ -450,7 +453,7 @@ def test_the_filter_counts_what_the_bundle_has(page: Page, trees: Recorded, open
 
 
 def test_the_ruler_selects_a_time_and_totals_are_of_it(
-    page: Page, trees: Recorded, opened: When, when: When
+    page: Page, trees: Recorded, opened: When, when: When, in_words: Words
 ) -> None:
     found = opened()
     x = [middle(page, found, call)[0] for call in trees.named("Tree.branch")]
@@ -467,7 +470,7 @@ def test_the_ruler_selects_a_time_and_totals_are_of_it(
     branches = [call for call in trees.named("Tree.branch") if call.end > start and call.start < end]
     clipped = sum(min(call.end, end) - max(call.start, start) for call in branches)
     row = page.locator("tbody tr", has_text="Tree.branch").locator("td")
-    expect(row.nth(1)).to_contain_text(in_words(page, round(clipped)))
+    expect(row.nth(1)).to_contain_text(in_words(round(clipped)))
     expect(row.nth(3)).to_have_text(str(sum(call.start >= start for call in branches)))
     press(page, "1", when, "d => d.view === 'time'")
 
@@ -530,7 +533,7 @@ def test_merged_calls_add_up_those_of_the_bundle(trees: Recorded, opened: When) 
 
 
 def test_lines_sandwich_and_table_have_the_times_of_the_bundle(
-    page: Page, trees: Recorded, opened: When, when: When
+    page: Page, trees: Recorded, opened: When, when: When, in_words: Words
 ) -> None:
     opened("&filter=structure.py")
     (trunk,) = trees.named("trunk")
@@ -541,7 +544,7 @@ def test_lines_sandwich_and_table_have_the_times_of_the_bundle(
     page.keyboard.press("5")
     row = page.locator("tbody tr", has_text="Tree.leaf").locator("td")
     expect(row.nth(3)).to_have_text(str(len(leaves)))
-    expect(row.nth(4)).to_contain_text(in_words(page, max(call.duration for call in leaves)))
+    expect(row.nth(4)).to_contain_text(in_words(max(call.duration for call in leaves)))
     page.locator("tbody tr", has_text="Tree.leaf").get_by_role("button").click()
     found = press(page, "4", when, "d => d.view === 'sandwich' && d.blocks[1]?.title === 'Tree.leaf'")
     above = {b["name"]: b["duration"] for b in found["boxes"] if b["block"] == "callers"}

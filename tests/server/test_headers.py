@@ -45,7 +45,15 @@ def test_every_route_and_method(app: Flask, client: FlaskClient, stored: dict[st
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/api/v1/nothing", "/api/v1/runs/", "/static/nothing", "/static/../setup.cfg"]
+    "path",
+    [
+        "/nothing",
+        "/api/v1/nothing",
+        "/api/v1/runs/",
+        "/static/nothing",
+        "/static/base.css",
+        "/static/../setup.cfg",
+    ],
 )
 def test_what_is_not_there(client: FlaskClient, path: str) -> None:
     response = client.get(path)
