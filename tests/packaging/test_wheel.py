@@ -118,8 +118,9 @@ def test_the_full_install_serves_what_was_recorded(full: Path, recording: Path, 
     with serving(full, tmp_path) as address:
         page = run(full / "tracebin", "upload", recording, "--server", address, cwd=tmp_path).strip()
         assert page.startswith(f"{address}/runs/")
-        assert "<title>" in fetch(page)
-        assert fetch(f"{address}/{D3}")
+        static = re.search(r'"(/static/\w+/)main\.js"', fetch(page))
+        assert static
+        assert fetch(address + static[1] + D3.partition("/")[2])
         (listed,) = json.loads(fetch(f"{address}/api/v1/runs"))["runs"]
         assert listed["command"] == ["prog.py"]
         assert listed["traces"] > 0
