@@ -52,9 +52,11 @@ export function commandsOf(page) {
   };
 }
 
-/** Keys zoom at the selected call where it is in view, else at the middle. */
+/** Keys zoom at the pointer; where it is elsewhere, at the selected call if that is in view, else at the middle. */
 function zoomPoint(page) {
   const [from, to] = page.range;
+  const pointed = page.pointing.time();
+  if (pointed !== null) return pointed;
   const call = page.selection.drawn();
   const middle = call ? call.start + call.duration / 2 : Number.NaN;
   return middle >= from && middle <= to ? middle : (from + to) / 2;

@@ -11,10 +11,19 @@ export class Pointing {
   constructor(page) {
     this.page = page;
     this.row = null;
+    this.at = null;
     this.spoken = null;
   }
 
+  /** The time under the pointer, or null while it is not over the picture. */
+  time() {
+    if (this.at === null) return null;
+    const [from, to] = this.page.range;
+    return from + (this.at.x / this.page.stage.size.width) * (to - from);
+  }
+
   point(place) {
+    this.at = place;
     const row = place && this.page.stage.hit(place.x, place.y, this.page.range);
     if (!row || row.call !== this.row?.call || row.key !== this.row?.key) this.page.card.leave();
     const changed = row?.what !== this.row?.what;

@@ -341,6 +341,41 @@ def test_wheel_and_drag_keep_the_time_under_the_pointer(
     assert time_at(page, found, x - 100) == pytest.approx(before, abs=length / 1000)
 
 
+def test_keys_move_the_picture_as_the_hand_does(
+    page: Page, trees: Recorded, opened: When, when: When
+) -> None:
+    found = opened()
+    whole = found["range"]
+    second = trees.named("Tree.branch")[1]
+    x, y = middle(page, found, second)
+    page.mouse.move(x, y)
+    before = time_at(page, found, x)
+    length = whole[1] - whole[0]
+    near = pytest.approx(before, abs=length / 1000)
+    press(page, "w", when, f"d => d.range[1] - d.range[0] < {length * 0.9}")
+    found = press(page, "w", when, f"d => d.range[1] - d.range[0] < {length * 0.7}")
+    assert time_at(page, found, x) == near
+    closer = found["range"][1] - found["range"][0]
+    found = press(page, "s", when, f"d => d.range[1] - d.range[0] > {closer * 1.1}")
+    assert time_at(page, found, x) == near
+    start, end = found["range"]
+    later = press(page, "d", when, f"d => d.range[0] > {start}")["range"]
+    assert later[1] - later[0] == pytest.approx(end - start, rel=1e-6)
+    earlier = press(page, "a", when, f"d => d.range[0] < {later[0]}")["range"]
+    assert earlier == pytest.approx([start, end], abs=length / 1000)
+    run = found["domain"]
+    found = press(page, "Home", when, f"d => d.range[0] === {run[0]} && d.range[1] === {run[1]}")
+    # Of neighbours within some pixels the pointer takes the longest.
+    branch = max(trees.named("Tree.branch"), key=lambda call: call.duration)
+    page.mouse.click(*middle(page, found, branch))
+    when(is_call(branch))
+    found = press(page, "Enter", when, "d => d.zooms.length === 1")
+    assert found["range"][0] <= branch.start < branch.end <= found["range"][1]
+    assert press(page, "Backspace", when, "d => d.zooms.length === 0")["range"] == run
+    press(page, "2", when, "d => d.view === 'merged'")
+    press(page, "1", when, "d => d.view === 'time'")
+
+
 def test_a_click_tells_of_the_call_what_the_bundle_has(
     page: Page, trees: Recorded, opened: When, when: When, in_words: Words
 ) -> None:
