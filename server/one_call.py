@@ -31,10 +31,7 @@ class Walker:
         Raises:
             RunNotFound: there is no such call.
         """
-        if not 0 <= number < self._calls.note.calls:
-            raise RunNotFound(f"the thread has no call {number}")
-        leaf = int(np.searchsorted(self._first, number, "right")) - 1
-        at = number - int(self._first[leaf])
+        leaf, at = self._place(number)
         columns = self._leaf(leaf)
         values = {name: int(columns[name][at]) for name in columns}
         child_ns, children = self._children(leaf, at, number)
@@ -54,6 +51,28 @@ class Walker:
             next=self._next(leaf, at, number),
             children=children,
         )
+
+    def path(self, number: int) -> List[int]:
+        """Give the functions from the outermost call down to a call.
+
+        Raises:
+            RunNotFound: there is no such call.
+        """
+        leaf, at = self._place(number)
+        columns = self._leaf(leaf)
+        depth = int(columns["depth"][at])
+        open_ = self._calls.open_at(leaf)
+        functions = dict(zip(open_["depth"].tolist(), open_["function"].tolist()))
+        # Of the calls before it at each depth the last is open, where it begins.
+        inside = slice(0, at + 1)
+        functions.update(zip(columns["depth"][inside].tolist(), columns["function"][inside].tolist()))
+        return [functions[each] for each in range(depth + 1)]
+
+    def _place(self, number: int) -> Tuple[int, int]:
+        if not 0 <= number < self._calls.note.calls:
+            raise RunNotFound(f"the thread has no call {number}")
+        leaf = int(np.searchsorted(self._first, number, "right")) - 1
+        return leaf, number - int(self._first[leaf])
 
     # --- neighbours -------------------------------------------------------------------
 

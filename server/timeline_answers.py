@@ -213,6 +213,13 @@ class OneCall:
 
 
 @dataclass(frozen=True)
+class Path:
+    """The functions from the outermost call down to one that was asked for."""
+
+    functions: List[int]
+
+
+@dataclass(frozen=True)
 class Found:
     """A call that was looked for."""
 

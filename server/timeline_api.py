@@ -164,6 +164,13 @@ def show_call(run: Run, index: int, thread: int, source: Optional[str]) -> answe
         return Walker(calls_of(timeline.parts, thread, source)).one(index)
 
 
+@_call("calls/<int:index>/path", answers.Path, schemas.CallsQuery)
+def show_path(run: Run, index: int, thread: int, source: Optional[str]) -> answers.Path:
+    """Show by which functions a call was reached."""
+    with store().open_timeline(run) as timeline:
+        return answers.Path(Walker(calls_of(timeline.parts, thread, source)).path(index))
+
+
 @_call("find", answers.Found, schemas.FindQuery)
 def find_call(
     run: Run,

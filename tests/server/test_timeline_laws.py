@@ -297,6 +297,8 @@ def test_every_call_knows_its_neighbours(calls: list[Call], chunk: int) -> None:
         assert one.self_ns == call.duration - sum(calls[child].duration for child in children)
         assert one.previous == (siblings[here - 1] if here else None)
         assert one.next == (siblings[here + 1] if here + 1 < len(siblings) else None)
+        outer = walker.path(above[number]) if above[number] >= 0 else []
+        assert walker.path(number) == [*outer, call.function]
 
 
 @EXAMPLES
