@@ -114,7 +114,7 @@ class AssembledProcess:
         )
         raw, first = known.samples.stacks, first_trace
         if about.get("forked"):
-            raw, first = RawStacks(self.records.finder()), 0
+            raw, first = RawStacks(self.records.finder(), self.records.portals()), 0
         self.stacks = Stacks(self._function_of, raw, self._is_hidden, shared.tree, first)
         self.samples = self._placed_samples()
         known.functions.sampled(self.samples.in_functions())

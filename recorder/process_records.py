@@ -24,6 +24,7 @@ from tracebin.recorder.functions import Functions
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
 from tracebin.recorder.pauses import ActiveTime, Pauses
+from tracebin.recorder.portals import PortalFinder
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
 from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
@@ -165,6 +166,12 @@ class ProcessRecords:
         finder = TraceFinder()
         self._find_in(finder, None)
         return finder
+
+    def portals(self) -> PortalFinder:
+        """Give the index of what traces inline, also of those from before the fork."""
+        portals = PortalFinder() if self._parent is None else self._parent.portals()
+        portals.add(self._first_trace, self._log.traces)
+        return portals
 
     def _find_in(self, finder: TraceFinder, until_ns: Optional[int]) -> None:
         if self._parent is not None:

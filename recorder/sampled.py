@@ -11,6 +11,7 @@ from typing import BinaryIO, Iterator, List, Optional, Set
 
 from tracebin.recorder.disk import hole_of
 from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.portals import PortalFinder
 from tracebin.recorder.samples import (
     STAMP_BYTES,
     CodeName,
@@ -46,7 +47,9 @@ class Sampled:
         self._traces = self._helpers = self._seen = 0
         self.stamps: List[Stamp] = []
         self.matching = StampMatching()
-        self.stacks = RawStacks(TraceFinder())
+        portals = PortalFinder()
+        portals.add(0, log.traces)
+        self.stacks = RawStacks(TraceFinder(), portals)
         self.rows: List[Optional[int]] = []
         self.dropped = 0
 

@@ -15,6 +15,7 @@ import bisect
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from tracebin.bundle.records import CHUNK_ROWS, STATES, StackChunk
+from tracebin.recorder.portals import PortalFinder, Portals
 from tracebin.recorder.samples import pairs
 
 # What the first word of a pair says (vmprof_common.h, PyPy's VMPROF_*_TAG).
@@ -25,6 +26,10 @@ _PAIR_BYTES = 16
 _JITTED = STATES.index("jitted")
 _INTERPRETED = STATES.index("interpreted")
 _NATIVE = STATES.index("native")
+# In the place of a code object's number: no Python function, or none that is known.
+_UNKNOWN = -1
+# In its place where a trace of Python code has no frame any more.
+_LEFT = -2
 
 Row = Tuple[int, int, int, int]
 # Code object's number, state and trace.
@@ -99,6 +104,7 @@ class _Inner:
 
     ``rests`` says for a number of frames what bytes of the stack are around those;
     ``timed`` is the outermost frame that may be another at another time, -1 if none is.
+    ``first`` counts the frames of the innermost entry into machine code, if the stack begins with it.
     """
 
     def __init__(self) -> None:
@@ -106,6 +112,79 @@ class _Inner:
         self.rests: List[Tuple[int, bytes]] = []
         self.outer = -1
         self.timed = -1
+        self.first = 0
+
+
+class _Entries:
+    """Takes the entries into machine code of a stack as frames, innermost first.
+
+    A Python frame may be told of twice: by the interpreter that entered the machine code of its
+    loop or function, or by the trace that inlined it up to its loop; and again by that
+    machine code.  ``codes`` are the frames of the entry that is being read, as the sampler has them.
+    """
+
+    def __init__(self, frames: List[Frame], portals: PortalFinder) -> None:
+        self.codes: List[int] = []
+        self.first = 0
+        self._frames = frames
+        self._portals = portals
+        self._trace: Optional[int] = None
+        # The function of the frame last taken, if that began an entry; and which trace has none left.
+        self._begun: Optional[int] = None
+        self._left = -1
+
+    def enter(self, trace: int) -> None:
+        """Begin an entry: its frames are to come."""
+        self.end()
+        self._trace, self.codes = trace, []
+
+    def end(self) -> None:
+        """Take in the entry that has been read."""
+        trace, self._trace = self._trace, None
+        if trace is None:
+            return
+        portals = self._portals.of(trace)
+        codes = self.codes if portals is None else self._corrected(self.codes, portals)
+        is_first = not self._frames
+        if not codes:
+            self._take_unknown(trace, portals)
+        else:
+            self._frames += [(code, _JITTED, trace) for code in codes]
+            self._begun = codes[-1] if portals is None or portals.is_python else None
+        if is_first:
+            self.first = len(self._frames)
+
+    def _corrected(self, codes: List[int], portals: Portals) -> List[int]:
+        found = portals.frames(tuple(reversed(codes)))
+        if self._begun is None or not portals.hands_on(found):
+            return list(reversed(found))
+        if self._begun == _UNKNOWN:
+            self._frames.pop()
+        is_told = self._begun == found[-1]
+        return list(reversed(found[:-1] if is_told else found))
+
+    def _take_unknown(self, trace: int, portals: Optional[Portals]) -> None:
+        """Take an entry without a Python frame."""
+        if portals is not None and portals.is_python:
+            # All that it inlined has returned: what is left is the frame that entered it.
+            self._begun, self._left = _LEFT, trace
+        elif trace >= 0:
+            self._frames.append((_UNKNOWN, _JITTED, trace))
+            self._begun = None
+        elif self._begun is None:
+            # A helper calls the interpreter for a function, which notes no frame for itself: its
+            # name isn't known, unless it went on to enter machine code.
+            self._frames.append((_UNKNOWN, _JITTED, trace))
+            self._begun = _UNKNOWN
+
+    def take(self, code: int, state: int) -> None:
+        """Take a frame that is in no machine code, unless an entry that began in it has told of it."""
+        self.end()
+        begun, self._begun = self._begun, None
+        if state == _INTERPRETED and begun == code:
+            return
+        is_left = state == _INTERPRETED and begun == _LEFT
+        self._frames.append((code, _JITTED, self._left) if is_left else (code, state, -1))
 
 
 class StackTree:
@@ -141,7 +220,7 @@ class RawStacks:
     Code -1 is another driver's loop.  ``unmatched`` are addresses of machine code that belong to no trace.
     """
 
-    def __init__(self, finder: TraceFinder) -> None:
+    def __init__(self, finder: TraceFinder, portals: Optional[PortalFinder] = None) -> None:
         self.finder = finder
         self.rows: List[Row] = []
         self.unmatched: Set[int] = set()
@@ -149,6 +228,7 @@ class RawStacks:
         self._known: Dict[Tuple[bytes, int], int] = {}
         self._outer: Dict[bytes, int] = {}
         self._changes = 0
+        self._portals = portals or PortalFinder()
 
     def add(self, stack: bytes, time: int, pc: Optional[int] = None) -> int:
         """Give the row of a stack's innermost frame; -1 for a stack without frames.
@@ -164,7 +244,7 @@ class RawStacks:
             inner = _Inner()
             self._read(inner, stack, time)
             if inside >= 0:
-                inner.frames = _corrected(inner.frames, inside)
+                inner.frames = _corrected(inner, inside)
             known = self._insert(inner)
             if inner.timed < 0:
                 self._known[stack, inside] = known
@@ -173,31 +253,26 @@ class RawStacks:
     def _read(self, inner: _Inner, stack: bytes, time: int) -> None:
         """Take frames in, innermost first, up to where the rest of the stack is known."""
         frames = inner.frames
-        trace, waiting = -1, False
+        entries = _Entries(frames, self._portals)
         for place, (kind, value) in enumerate(pairs(stack), 1):
-            if waiting and _STATE_OF_KIND.get(kind) != _JITTED:
-                # Machine code without an inlined frame: another driver's loop.
-                frames.append((-1, _JITTED, trace))
-            waiting = kind == _ASSEMBLER
-            if waiting:
-                trace = self._trace(value, time)
+            if kind == _ASSEMBLER:
+                entries.enter(self._trace(value, time))
                 if self.finder.is_reused(value):
                     inner.timed = len(frames)
                 continue
             state = _STATE_OF_KIND.get(kind, _NATIVE)
             if state == _JITTED:
-                frames.append((value, state, trace))
+                entries.codes.append(value)
                 continue
-            trace = -1
-            frames.append((value, state, -1))
+            entries.take(value, state)
             rest = stack[place * _PAIR_BYTES :]
             outer = self._outer.get(rest)
             if outer is not None:
                 inner.outer = outer
-                return
+                break
             inner.rests.append((len(frames), rest))
-        if waiting:
-            frames.append((-1, _JITTED, trace))
+        entries.end()
+        inner.first = entries.first
 
     def _trace(self, address: int, time: int) -> int:
         found = self.finder.at(address, time)
@@ -277,17 +352,14 @@ class Stacks:
         return self._around[inner[0] if inner else row]
 
 
-def _corrected(frames: List[Frame], inside: int) -> List[Frame]:
+def _corrected(inner: _Inner, inside: int) -> List[Frame]:
     """Say of the innermost frames that they are in the machine code of trace ``inside``.
 
     The stack itself shows machine code by the return address of its last call: none in a
     loop that calls nothing, the parent's in a bridge that has called nothing yet.
     """
+    frames = inner.frames
     if not frames or frames[0][1] not in (_INTERPRETED, _JITTED):
         return frames
-    first = frames[0]
-    count = 1
-    if first[1] == _JITTED:
-        while count < len(frames) and frames[count][1:] == first[1:]:
-            count += 1
+    count = max(inner.first, 1)
     return [*((function, _JITTED, inside) for function, _, _ in frames[:count]), *frames[count:]]

@@ -38,6 +38,71 @@ def test_a_loop_that_calls_nothing_is_seen_in_its_machine_code(twice: Any) -> No
     assert sum(row in inside for row in samples) > 0.7 * len(samples)
 
 
+# Entered once; its machine code calls, so that PyPy's sampler sees it.
+SPIN = """
+def spin(n):
+    names = {}
+    for number in range(n):
+        names[number & 255] = str(number)
+spin(4_000_000)
+"""
+
+# Where the loop runs, thirteen calls of down are open, and one of over and turn; fib goes 30 deep.
+DEEP = """
+def turn(n):
+    names = {}
+    for number in range(n):
+        names[number & 15] = str(number)
+def down(n):
+    if n:
+        return down(n - 1) + 1
+    turn(300)
+    return 0
+def over(n):
+    for _ in range(n):
+        down(12)
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+over(8000)
+fib(30)
+fib(30)
+"""
+
+
+def test_a_function_entered_once_is_one_frame_of_a_stack(twice: Any) -> None:
+    twice.write("prog.py", SPIN)
+    assert twice.recorded("prog.py").returncode == 0
+    counts = [stack.count("spin") for stack in sampled(twice.opened())]
+    assert counts.count(1) > 50
+    assert set(counts) <= {0, 1}
+
+
+def test_stacks_are_as_deep_as_the_calls_that_are_open(twice: Any) -> None:
+    twice.write("prog.py", DEEP)
+    assert twice.recorded("prog.py").returncode == 0
+    stacks = sampled(twice.opened())
+    assert max(stack.count("fib") for stack in stacks) in range(20, 31)
+    assert all(stack.count(name) <= 1 for stack in stacks for name in ("<module>", "turn", "over"))
+    downs = [stack.count("down") for stack in stacks if "turn" in stack]
+    assert max(downs) == 13
+    # One is missing at times: where machine code that machine code has called goes on in the interpreter.
+    assert downs.count(13) > 0.7 * len(downs) > 20
+
+
+def sampled(found: Any) -> list[list[str]]:
+    """Give the names of every sample's functions, innermost first."""
+    functions = [function.qualname for function in found.of("functions")]
+    rows = [row for chunk in found.of("stacks") for row in zip(chunk.parent, chunk.function)]
+    stacks = []
+    for row in (row for chunk in found.of("samples") for row in chunk.stack):
+        names = []
+        while row >= 0:
+            row, function = rows[row]
+            names.append(functions[function] if function >= 0 else "")
+        stacks.append(names)
+    return stacks
+
+
 def test_time_spent_asleep_is_sampled(twice: Any) -> None:
     twice.write("prog.py", "import time\ndef nap():\n    time.sleep(0.4)\nnap()\n")
     assert twice.recorded("prog.py").returncode == 0

@@ -8,8 +8,11 @@ from hypothesis import given, strategies
 
 from tracebin.bundle.records import STATES
 from tracebin.recorder import stacks as module
+from tracebin.recorder.log_drafts import At
+from tracebin.recorder.portals import PortalFinder, Portals, State
 from tracebin.recorder.samples import pairs, read_samples
 from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
+from tracebin.recorder.stage_text import StageReader
 
 ASSEMBLER = 6
 START_UP = 900
@@ -84,6 +87,103 @@ def test_a_stack_becomes_frames(stacks: Stacks, stack: Any, expected: Any) -> No
     assert frames(stacks, stacks.add(raw(*stack), 200)) == expected
 
 
+# --- one Python frame, told of twice ----------------------------------------------------
+
+
+class Inlined(PortalFinder):
+    """What traces inline, as a log would have it: by number, or nothing is known."""
+
+    def __init__(self, **traces: Portals) -> None:
+        super().__init__()
+        self.traces = {int(name[1:]): portals for name, portals in traces.items()}
+
+    def of(self, trace: int) -> Portals | None:
+        return self.traces.get(trace)
+
+
+def inlining(*ops: str, is_python: bool = True) -> Portals:
+    frames = (-1 if is_python else 0,)
+    stage = StageReader(lambda _: At(1, 1, 0, None), pytest.fail).read("\n".join(ops))
+    return Portals(stage.text, State(frames, frames), is_python=is_python)
+
+
+CALL, LEAVE = "p7 = call_assembler_r(p1, p2, descr=<Loop3>)", "leave_portal_frame(14)"
+# 7: a function that inlines 3, and calls the loop of 3; 8: one that inlines nothing; 9: of another driver
+INLINED = {
+    "_7": inlining("enter_portal_frame(14, 3)", CALL, LEAVE),
+    "_8": inlining("i2 = int_add(i1, 1)"),
+    "_9": inlining("enter_portal_frame(14, 3)", is_python=False),
+}
+
+
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        # the interpreter ran a function, and entered the machine code of its loop
+        ([(6, 0xA0), (3, 1), (1, 1), (1, 2)], [(1, "jitted", 7), (2, "interpreted", -1)]),
+        # the same further out
+        (
+            [(1, 5), (6, 0xA0), (3, 1), (1, 1), (1, 2)],
+            [(5, "interpreted", -1), (1, "jitted", 7), (2, "interpreted", -1)],
+        ),
+        # recursion that really is: the interpreter notes each call
+        ([(6, 0xA0), (3, 1), (1, 1), (1, 1)], [(1, "jitted", 7), (1, "interpreted", -1)]),
+        ([(6, 0xA0), (3, 1), (3, 1), (1, 1)], [(1, "jitted", 7), (1, "jitted", 7)]),
+        ([(6, 0xB0), (3, 1), (6, 0xB0), (3, 1), (1, 1)], [(1, "jitted", 8), (1, "jitted", 8)]),
+        ([(1, 1), (6, 0xB0), (3, 1), (1, 1)], [(1, "interpreted", -1), (1, "jitted", 8)]),
+        # only the interpreter's own frame enters machine code
+        ([(6, 0xA0), (3, 1), (2, 1)], [(1, "jitted", 7), (1, "blackhole", -1)]),
+        # another function: a callee that has returned, say
+        ([(6, 0xA0), (3, 1), (1, 2)], [(1, "jitted", 7), (2, "interpreted", -1)]),
+        # a function was inlined up to its loop, whose machine code goes on with it
+        ([(6, 0xB0), (3, 3), (6, 0xA0), (3, 3), (3, 1), (1, 1)], [(3, "jitted", 8), (1, "jitted", 7)]),
+        # machine code that it calls for another function, and for one that is inlined further out
+        (
+            [(6, 0xB0), (3, 4), (6, 0xA0), (3, 3), (3, 1)],
+            [(4, "jitted", 8), (3, "jitted", 7), (1, "jitted", 7)],
+        ),
+        ([(6, 0xB0), (3, 1), (6, 0xA0), (3, 1), (1, 1)], [(1, "jitted", 8), (1, "jitted", 7)]),
+        # another driver's loop that inlines a function has not been entered by it
+        ([(6, 0xE0), (3, 1), (1, 1)], [(1, "jitted", 9), (1, "interpreted", -1)]),
+        # nor goes its caller on in it
+        (
+            [(6, 0xE0), (3, 3), (6, 0xA0), (3, 3), (3, 1)],
+            [(3, "jitted", 9), (3, "jitted", 7), (1, "jitted", 7)],
+        ),
+        # all that a trace inlined has returned
+        ([(6, 0xA0), (1, 1), (1, 2)], [(1, "jitted", 7), (2, "interpreted", -1)]),
+        ([(6, 0xA0), (6, 0xB0), (3, 2)], [(2, "jitted", 8)]),
+        ([(6, 0xA0), (2, 1)], [(1, "blackhole", -1)]),
+        # a helper calls the interpreter for a function without a name: what that calls, and where it went on
+        (
+            [(1, 5), (6, 0xC0), (6, 0xB0), (3, 2)],
+            [(5, "interpreted", -1), (-1, "jitted", -1), (2, "jitted", 8)],
+        ),
+        ([(6, 0xB0), (3, 3), (6, 0xC0), (6, 0xB0), (3, 2)], [(3, "jitted", 8), (2, "jitted", 8)]),
+        (
+            [(1, 5), (6, 0xC0), (6, 0xA0), (3, 3), (3, 1)],
+            [(5, "interpreted", -1), (3, "jitted", 7), (1, "jitted", 7)],
+        ),
+        ([(6, 0xB0), (3, 3), (6, 0xC0), (6, 0xA0), (3, 3), (3, 1)], [(3, "jitted", 8), (1, "jitted", 7)]),
+    ],
+)
+def test_one_frame_is_told_once(finder: TraceFinder, stack: Any, expected: Any) -> None:
+    finder.add(0xE0, 8, 100, 9)
+    stacks = Stacks(lambda value: value, RawStacks(finder, Inlined(**INLINED)), lambda _: False)
+    for _ in range(2):
+        assert frames(stacks, stacks.add(raw(*stack), 200)) == expected
+
+
+def test_what_a_bridges_table_has_too_much_is_left_out(finder: TraceFinder) -> None:
+    # GIVEN a bridge whose guard, in the inlined 3, goes back to before that call
+    ops = '["enter_portal_frame",null,["14","3"],null,null,null]'
+    bridge = f'{{"inputs":[],"ops":[{ops}],"points":[[0,0,0,1,2,3,null]]}}'
+    inlined = Inlined(_7=inlining("enter_portal_frame(14, 3)").bridge(1, bridge))
+    stacks = Stacks(lambda value: value, RawStacks(finder, inlined), lambda _: False)
+    row = stacks.add(raw((6, 0xA0), (3, 3), (3, 3), (3, 1), (1, 1)), 200)
+    assert frames(stacks, row) == [(3, "jitted", 7), (1, "jitted", 7)]
+
+
 def test_a_stack_without_frames_has_no_row(stacks: Stacks) -> None:
     assert stacks.add(b"", 200) == -1
     assert stacks.tree.chunks() == []
@@ -126,6 +226,16 @@ def test_the_program_counter_outside_of_machine_code_changes_nothing(stacks: Sta
 def test_a_bridge_is_told_from_the_trace_it_leaves(stacks: Stacks) -> None:
     row = stacks.add(raw((6, 0xA0), (3, 3), (3, 2), (1, 1)), 200, 0xB0)
     assert frames(stacks, row) == [(3, "jitted", 8), (2, "jitted", 8), (1, "interpreted", -1)]
+
+
+def test_the_program_counter_is_only_of_the_innermost_machine_code(stacks: Stacks) -> None:
+    row = stacks.add(raw((6, 0xA0), (3, 1), (6, 0xA0), (3, 1), (1, 1)), 200, 0xB0)
+    assert frames(stacks, row) == [(1, "jitted", 8), (1, "jitted", 7)]
+
+
+def test_a_loop_is_one_frame_where_the_program_counter_is_known(stacks: Stacks) -> None:
+    row = stacks.add(raw((6, 0xA0), (3, 2), (1, 2), (1, 1)), 200, 0xB0)
+    assert frames(stacks, row) == [(2, "jitted", 8), (1, "interpreted", -1)]
 
 
 def test_a_frame_that_is_blackholed_stays_so(stacks: Stacks) -> None:
