@@ -10,13 +10,15 @@ had 26 frames in a bridge that inlines eight.  The ops tell both what the table 
 from __future__ import annotations
 
 import re
-from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from tracebin.bundle.records import Guard
 from tracebin.recorder.log_drafts import TraceDraft
 
 # The function that a trace begins in: its code object's number is in no op.
 _ROOT = -1
 Codes = Tuple[int, ...]
+GuardOf = Callable[[TraceDraft], Optional[Guard]]
 
 _ENTER, _LEAVE, _CALL = "enter_portal_frame", "leave_portal_frame", "call_assembler"
 # So many PyPy's sampler can take in (MAX_INLINE_DEPTH); to follow a damaged log further is a waste.
@@ -139,12 +141,17 @@ class PortalFinder:
     """Find what a trace inlines, when that is first asked for: few traces are ever sampled."""
 
     def __init__(self) -> None:
-        self._logs: List[Tuple[int, List[TraceDraft]]] = []
-        self._known: Dict[int, Optional[Portals]] = {-1: None}
+        self._logs: List[Tuple[int, List[TraceDraft], GuardOf]] = []
+        self._known: Dict[int, Optional[Portals]] = {}
 
-    def add(self, first: int, traces: List[TraceDraft]) -> None:
-        """Take the traces of a log, which may grow, and whose first has the number ``first``."""
-        self._logs.append((first, traces))
+    def add(
+        self, first: int, traces: List[TraceDraft], guard_of: GuardOf = lambda draft: draft.parent
+    ) -> None:
+        """Take the traces of a log, which may grow, and whose first has the number ``first``.
+
+        ``guard_of`` says where a bridge begins, by that numbering; as it is, for a log whose first is 0.
+        """
+        self._logs.append((first, traces, guard_of))
 
     def of(self, trace: int) -> Optional[Portals]:
         """Give what a trace inlines, None if that isn't known."""
@@ -155,29 +162,31 @@ class PortalFinder:
     def _learn(self, trace: int) -> None:
         chain = []
         while trace not in self._known:
-            draft, parent = self._draft(trace)
-            chain.append((trace, draft))
-            trace = parent
-        found = self._known[trace]
-        for number, draft in reversed(chain):
-            found = self._known[number] = None if draft is None else _portals(draft, found)
+            draft, guard = self._draft(trace)
+            chain.append((trace, draft, guard))
+            if guard is None:
+                break
+            trace = guard.trace
+        found = self._known.get(trace)
+        for number, draft, guard in reversed(chain):
+            found = self._known[number] = None if draft is None else _portals(draft, found, guard)
 
-    def _draft(self, trace: int) -> Tuple[Optional[TraceDraft], int]:
-        """Give a trace and the number of the one it leaves, -1 if there is none."""
-        for first, traces in self._logs:
+    def _draft(self, trace: int) -> Tuple[Optional[TraceDraft], Optional[Guard]]:
+        """Give a trace, and the guard that it begins at if it is a bridge."""
+        for first, traces, guard_of in self._logs:
             if first <= trace < first + len(traces):
                 draft = traces[trace - first]
-                return draft, -1 if draft.parent is None else draft.parent.trace + first
-        return None, -1
+                return draft, guard_of(draft)
+        return None, None
 
 
-def _portals(draft: TraceDraft, parent: Optional[Portals]) -> Optional[Portals]:
+def _portals(draft: TraceDraft, parent: Optional[Portals], guard: Optional[Guard]) -> Optional[Portals]:
     text = draft.stages[-1][1] if draft.stages else ""
     if draft.header.kind != "bridge":
         is_python = draft.at.function is not None or draft.at.text is None
         frames = (_ROOT if is_python else 0,)
         return Portals(text, State(frames, frames), is_python=is_python)
-    return None if parent is None or draft.parent is None else parent.bridge(draft.parent.op, text)
+    return None if parent is None or guard is None else parent.bridge(guard.op, text)
 
 
 def _events(text: str, end: int) -> List[Event]:

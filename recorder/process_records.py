@@ -170,7 +170,7 @@ class ProcessRecords:
     def portals(self) -> PortalFinder:
         """Give the index of what traces inline, also of those from before the fork."""
         portals = PortalFinder() if self._parent is None else self._parent.portals()
-        portals.add(self._first_trace, self._log.traces)
+        portals.add(self._first_trace, self._log.traces, self._guard)
         return portals
 
     def _find_in(self, finder: TraceFinder, until_ns: Optional[int]) -> None:

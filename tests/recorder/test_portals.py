@@ -141,9 +141,9 @@ def test_what_isnt_known_is_said_to_be_so() -> None:
     assert [made.of(trace) for trace in (-1, 0, 5, 6, 7)] == [None] * 5
 
 
-def test_traces_of_two_logs_are_told_apart() -> None:
-    made = finder(SHARED[0])
-    made.add(1, list(SHARED))
+def test_a_bridge_made_after_a_fork_begins_in_a_trace_of_before() -> None:
+    made = finder(draft(point(0)), SHARED[0])
+    made.add(2, [SHARED[1]], lambda bridge: Guard(1, 1))
     found = made.of(2)
     assert found is not None
     assert found.frames((F, G)) == (F,)
