@@ -4,7 +4,7 @@ The table (rpython/jit/backend/llsupport/codemap.py) follows the ``enter_portal_
 ``leave_portal_frame`` ops of a trace.  A bridge inherits what the table says at its guard; but a guard
 may go back further than to its own place, to where an earlier guard goes, before a call that it lies
 in.  The bridge makes that call again, and the frames of the first one stay in its table for good: fib
-had 26 frames in a bridge that inlines eight.  The ops tell both what the table holds and what is so.
+had 25 frames in a bridge that inlines eight.  The ops tell both what the table holds and what is so.
 """
 
 from __future__ import annotations
@@ -53,20 +53,25 @@ class State(NamedTuple):
 
 
 class Portals:
-    """What one trace inlines, whose text as optimised is given, from ``begin`` on."""
+    """What one trace inlines, whose text as optimised is given, from ``begin`` on.
 
-    def __init__(self, text: str, begin: State, *, is_python: bool) -> None:
+    A bridge's ``begin`` is the state at its guard.  ``is_exact`` says that the table is right all over.
+    """
+
+    def __init__(self, text: str, begin: State, *, is_python: bool, is_bridge: bool = False) -> None:
         self.is_python = is_python
         self._text = text
-        self._end = max(text.find(_POINTS), 0)
-        self._events = _events(text, self._end)
-        self._begin = begin
+        self._found: Optional[List[Event]] = None
+        self._ops_end: Optional[int] = None
         self._corrections: Optional[Dict[Codes, Codes]] = None
         self._handed_on: Optional[FrozenSet[Codes]] = None
+        depth = self._first_depth() if is_bridge else None
+        self._begin = begin if depth is None else State(begin.table, begin.frames[:depth])
+        self.is_exact = self._begin.table == self._begin.frames
 
     def frames(self, table: Codes) -> Codes:
         """Give the frames there are for those the table has."""
-        if self._begin.table == self._begin.frames:
+        if self.is_exact:
             return table
         if self._corrections is None:
             # A bridge that returns may have the same table again: it calls nothing before that.
@@ -93,17 +98,28 @@ class Portals:
             if event is not None and event.op >= op:
                 break
             guard = state
-        found = Portals(text, guard, is_python=self.is_python)
-        depth = found._first_depth()
-        if depth is not None:
-            found._begin = State(guard.table, guard.frames[:depth])
-        return found
+        return Portals(text, guard, is_python=self.is_python, is_bridge=True)
+
+    @property
+    def _end(self) -> int:
+        if self._ops_end is None:
+            self._ops_end = max(self._text.find(_POINTS), 0)
+        return self._ops_end
+
+    @property
+    def _events(self) -> List[Event]:
+        # To be found in the text when first asked for: a loop without bridges may never be.
+        if self._found is None:
+            self._found = _events(self._text, self._end)
+        return self._found
 
     def _first_depth(self) -> Optional[int]:
         """Give how many frames a bridge begins with: its first merge point says how deep that is."""
         first = _FIRST_POINT.match(self._text, self._end)
         if first is None:
             return None
+        if first[1] == "0":
+            return int(first[2]) + 1
         names = [event.name for event in self._events if event.op < int(first[1])]
         return max(int(first[2]) + 1 - names.count(_ENTER) + names.count(_LEAVE), 0)
 

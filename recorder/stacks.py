@@ -116,22 +116,21 @@ class _Inner:
 
 
 class _Entries:
-    """Takes the entries into machine code of a stack as frames, innermost first.
+    """Takes entries into machine code as frames, innermost first, with nothing else between them.
 
     A Python frame may be told of twice: by the interpreter that entered the machine code of its
     loop or function, or by the trace that inlined it up to its loop; and again by that
     machine code.  ``codes`` are the frames of the entry that is being read, as the sampler has them.
     """
 
-    def __init__(self, frames: List[Frame], portals: PortalFinder) -> None:
+    def __init__(self, inner: _Inner, portals: PortalFinder) -> None:
         self.codes: List[int] = []
-        self.first = 0
-        self._frames = frames
+        self._inner = inner
+        self._frames = inner.frames
         self._portals = portals
         self._trace: Optional[int] = None
-        # The function of the frame last taken, if that began an entry; and which trace has none left.
+        # The function in which the last entry began, None if it is no Python function.
         self._begun: Optional[int] = None
-        self._left = -1
 
     def enter(self, trace: int) -> None:
         """Begin an entry: its frames are to come."""
@@ -140,7 +139,7 @@ class _Entries:
 
     def end(self) -> None:
         """Take in the entry that has been read."""
-        trace, self._trace = self._trace, None
+        trace = self._trace
         if trace is None:
             return
         portals = self._portals.of(trace)
@@ -152,22 +151,33 @@ class _Entries:
             self._frames += [(code, _JITTED, trace) for code in codes]
             self._begun = codes[-1] if portals is None or portals.is_python else None
         if is_first:
-            self.first = len(self._frames)
+            self._inner.first = len(self._frames)
+
+    def close(self, code: int, state: int) -> None:
+        """Take the frame outside of the last entry, unless that began in it and has told of it."""
+        self.end()
+        if state != _INTERPRETED or self._begun != code:
+            is_left = state == _INTERPRETED and self._begun == _LEFT
+            self._frames.append((code, _JITTED, self._trace or 0) if is_left else (code, state, -1))
 
     def _corrected(self, codes: List[int], portals: Portals) -> List[int]:
+        """Leave out what isn't there, and what the last entry, which was called here, goes on with."""
+        if portals.is_exact and self._begun is None:
+            return codes
         found = portals.frames(tuple(reversed(codes)))
-        if self._begun is None or not portals.hands_on(found):
-            return list(reversed(found))
-        if self._begun == _UNKNOWN:
-            self._frames.pop()
-        is_told = self._begun == found[-1]
-        return list(reversed(found[:-1] if is_told else found))
+        is_told = bool(found) and self._begun == found[-1]
+        if (is_told or self._begun == _UNKNOWN) and portals.hands_on(found):
+            if not is_told:
+                # Of the helper that was called the function is known here.
+                self._frames.pop()
+            found = found[:-1] if is_told else found
+        return list(reversed(found))
 
     def _take_unknown(self, trace: int, portals: Optional[Portals]) -> None:
         """Take an entry without a Python frame."""
         if portals is not None and portals.is_python:
             # All that it inlined has returned: what is left is the frame that entered it.
-            self._begun, self._left = _LEFT, trace
+            self._begun = _LEFT
         elif trace >= 0:
             self._frames.append((_UNKNOWN, _JITTED, trace))
             self._begun = None
@@ -176,15 +186,6 @@ class _Entries:
             # name isn't known, unless it went on to enter machine code.
             self._frames.append((_UNKNOWN, _JITTED, trace))
             self._begun = _UNKNOWN
-
-    def take(self, code: int, state: int) -> None:
-        """Take a frame that is in no machine code, unless an entry that began in it has told of it."""
-        self.end()
-        begun, self._begun = self._begun, None
-        if state == _INTERPRETED and begun == code:
-            return
-        is_left = state == _INTERPRETED and begun == _LEFT
-        self._frames.append((code, _JITTED, self._left) if is_left else (code, state, -1))
 
 
 class StackTree:
@@ -253,26 +254,31 @@ class RawStacks:
     def _read(self, inner: _Inner, stack: bytes, time: int) -> None:
         """Take frames in, innermost first, up to where the rest of the stack is known."""
         frames = inner.frames
-        entries = _Entries(frames, self._portals)
+        entries: Optional[_Entries] = None
         for place, (kind, value) in enumerate(pairs(stack), 1):
             if kind == _ASSEMBLER:
+                entries = entries or _Entries(inner, self._portals)
                 entries.enter(self._trace(value, time))
                 if self.finder.is_reused(value):
                     inner.timed = len(frames)
                 continue
             state = _STATE_OF_KIND.get(kind, _NATIVE)
-            if state == _JITTED:
+            if state == _JITTED and entries is not None:
                 entries.codes.append(value)
                 continue
-            entries.take(value, state)
+            if entries is None:
+                frames.append((value, state, -1))
+            else:
+                entries.close(value, state)
+                entries = None
             rest = stack[place * _PAIR_BYTES :]
             outer = self._outer.get(rest)
             if outer is not None:
                 inner.outer = outer
-                break
+                return
             inner.rests.append((len(frames), rest))
-        entries.end()
-        inner.first = entries.first
+        if entries is not None:
+            entries.end()
 
     def _trace(self, address: int, time: int) -> int:
         found = self.finder.at(address, time)
