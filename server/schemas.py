@@ -16,6 +16,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.bundle.records import STAGES, TRACE_KINDS
 from tracebin.errors import BadRequest
+from tracebin.server.event_search import EVENT_KINDS
 from tracebin.server.queries import FUNCTION_SORTS, TRACE_SORTS, Slice, TraceFilter
 
 MAX_ROWS = 1000
@@ -120,6 +121,43 @@ class EventsQuery(WindowQuery):
     """The events of which process, in which window."""
 
     process = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+
+
+class Kinds(fields.Field[List[str]]):
+    """Kinds of events with commas between them."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default=list, metadata={"type": "string"})
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> List[str]:
+        kinds = value.split(",")
+        unknown = [kind for kind in kinds if kind not in EVENT_KINDS]
+        if unknown:
+            raise ValidationError(f"There is no kind {unknown[0]!r}; there are {', '.join(EVENT_KINDS)}.")
+        return list(kinds)
+
+
+_ANY_TIME = validate.Range(-FARTHEST_NS, FARTHEST_NS)
+
+
+class FindEventQuery(Query):
+    """The next or previous event of which process and kinds, from which place on."""
+
+    process = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+    kind = Kinds()
+    direction = fields.String(load_default="next", validate=validate.OneOf(("next", "previous")))
+    start_ns = fields.Integer(required=True, validate=_ANY_TIME)
+    from_kind = fields.String(load_default=None, validate=validate.OneOf(EVENT_KINDS))
+    from_id = fields.Integer(load_default=None, validate=validate.Range(0, _MAX_OFFSET))
+
+
+class OneEventQuery(Query):
+    """Which event of which process."""
+
+    process = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
+    kind = fields.String(required=True, validate=validate.OneOf(EVENT_KINDS))
+    number = fields.Integer(required=True, validate=validate.Range(0, _MAX_OFFSET))
+    near_ns = fields.Integer(load_default=None, validate=_ANY_TIME)
 
 
 class StatesQuery(WindowQuery):

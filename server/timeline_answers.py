@@ -160,6 +160,24 @@ class EventTracks:
 
 
 @dataclass(frozen=True)
+class EventTime:
+    """One event."""
+
+    process: int
+    kind: str
+    id: int
+    start_ns: int
+    duration_ns: int
+
+
+@dataclass(frozen=True)
+class FoundEvent:
+    """An event that was looked for."""
+
+    event: Optional[EventTime]
+
+
+@dataclass(frozen=True)
 class MarkTime:
     """One mark or span of the program's own."""
 

@@ -20,6 +20,7 @@ from tracebin.server import timeline as picture
 from tracebin.server import timeline_answers as answers
 from tracebin.server.api import blueprint, endpoints, store
 from tracebin.server.endpoints import to_text
+from tracebin.server.event_search import EVENT_KINDS, EventFinder
 from tracebin.server.lanes import calls_of
 from tracebin.server.one_call import Walker
 from tracebin.server.store import DERIVED, Timeline
@@ -122,6 +123,34 @@ def show_events(
     """Show what the JIT and the GC did, and the program's marks, in a window of time."""
     with store().open_timeline(run) as timeline:
         return picture.events(timeline, process, _window(timeline, start, end, width))
+
+
+@_call("events/find", answers.FoundEvent, schemas.FindEventQuery)
+def find_event(
+    run: Run,
+    *,
+    process: int,
+    kind: List[str],
+    direction: str,
+    start_ns: int,
+    from_kind: Optional[str],
+    from_id: Optional[int],
+) -> answers.FoundEvent:
+    """Find the next or previous event of some kinds."""
+    with store().open_timeline(run) as timeline:
+        finder = EventFinder(timeline.parts, process, kind)
+        of_kind = -1 if from_kind is None else EVENT_KINDS.index(from_kind)
+        place = (start_ns, of_kind, -1 if from_id is None else from_id)
+        return answers.FoundEvent(finder.next(place) if direction == "next" else finder.previous(place))
+
+
+@_call("events/one", answers.FoundEvent, schemas.OneEventQuery)
+def show_event(
+    run: Run, *, process: int, kind: str, number: int, near_ns: Optional[int]
+) -> answers.FoundEvent:
+    """Show one event: when it began, and how long it took."""
+    with store().open_timeline(run) as timeline:
+        return answers.FoundEvent(EventFinder(timeline.parts, process).one(kind, number, near_ns))
 
 
 @_call("marks", answers.Marks, schemas.MarksQuery)

@@ -165,6 +165,18 @@ def test_events_that_are_close_are_counted(api: Api) -> None:
     assert (tracks["minor"]["count"], tracks["minor"]["busy"]) == ([2], [220])
 
 
+def test_events_are_found_beyond_any_window(api: Api) -> None:
+    mark = {"process": 0, "kind": "mark", "id": 0, "start_ns": 60, "duration_ns": 0}
+    abort = {"process": 0, "kind": "abort", "id": 0, "start_ns": 100, "duration_ns": 300}
+    assert api("/events/find", start_ns=0)["event"] == mark
+    assert api("/events/find", start_ns=60, from_kind="mark", from_id=0)["event"] == abort
+    assert api("/events/find", start_ns=100, direction="previous")["event"] == mark
+    assert api("/events/find", start_ns=61, kind="mark")["event"] is None
+    assert api("/events/find", start_ns=0, kind="abort,minor")["event"] == abort
+    assert api("/events/one", kind="abort", number=0)["event"] == abort
+    assert api("/events/one", kind="abort", number=7)["event"] is None
+
+
 def test_marks(api: Api) -> None:
     mark = {"id": 0, "thread": 0, "start_ns": 60, "duration_ns": None, "name": "here", "data": "{}"}
     assert api("/marks") == {"total": 1, "marks": [mark]}
@@ -293,6 +305,12 @@ def test_the_seven_merged(seven: Api) -> None:
         ("/timeline?source=guessed", 400),
         ("/timeline?end=9999999999999999999999", 400),
         ("/events?process=2", 404),
+        ("/events/find", 400),
+        ("/events/find?start_ns=0&kind=mark,cats", 400),
+        ("/events/find?start_ns=0&direction=up", 400),
+        ("/events/find?start_ns=0&process=2", 404),
+        ("/events/one?kind=mark&number=0&process=2", 404),
+        ("/events/one?kind=cats&number=0", 400),
         ("/states?thread=7", 404),
         ("/calls/3", 404),
         ("/calls/99999999999999999999999", 404),
