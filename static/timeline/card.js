@@ -33,8 +33,12 @@ export function card() {
     leave() {
       if (!root.hidden) leaving ??= setTimeout(hide, LEAVE_MS);
     },
-    /** Show a row with its call's own facts at a place of the window. */
-    show({ row, call, each, sum, span, run }, { clientX, clientY }) {
+    /**
+     * Show a row with its call's own facts at a place of the window.
+     *
+     * `merged` says of merged calls how many there are and what they take; the facts are those of the longest.
+     */
+    show({ row, call, each, sum, span, run, merged = null }, { clientX, clientY }) {
       const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
       const many = row.count > 1;
       stay();
@@ -42,7 +46,9 @@ export function card() {
         root,
         element("strong", { class: "code" }, each.qualname),
         element("p", { class: "soft code" }, format.place(each.path, each.line)),
+        merged && element("p", {}, `${merged}; of the longest:`),
         many &&
+          !merged &&
           element("p", {}, `${format.count(row.count)} calls too short to tell apart here; of the longest:`),
         element(
           "dl",

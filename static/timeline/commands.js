@@ -1,12 +1,13 @@
 // Every key of the time line, once: the handlers and the sheet of keys are made from this table.  Pure.
 //
-// `codes` are places on the keyboard, so that W A S D lie together on every layout; `keys` are what is typed.
+// `keys` are what is typed.  `codes` are places on the keyboard, for W A S D to lie together where what is typed there
+// means nothing else.
 
 export const COMMANDS = [
-  { group: "Move", name: "zoomIn", codes: ["KeyW"], keys: ["+", "="], shown: "W +", does: "zoom in" },
-  { group: "Move", name: "zoomOut", codes: ["KeyS"], keys: ["-"], shown: "S -", does: "zoom out" },
-  { group: "Move", name: "panLeft", codes: ["KeyA"], shown: "A", does: "earlier" },
-  { group: "Move", name: "panRight", codes: ["KeyD"], shown: "D", does: "later" },
+  { group: "Move", name: "zoomIn", codes: ["KeyW"], keys: ["w", "+", "="], shown: "W + =", does: "zoom in" },
+  { group: "Move", name: "zoomOut", codes: ["KeyS"], keys: ["s", "-"], shown: "S -", does: "zoom out" },
+  { group: "Move", name: "panLeft", codes: ["KeyA"], keys: ["a"], shown: "A", does: "earlier" },
+  { group: "Move", name: "panRight", codes: ["KeyD"], keys: ["d"], shown: "D", does: "later" },
   {
     group: "Move",
     name: "zoomToCall",
@@ -19,7 +20,7 @@ export const COMMANDS = [
     name: "back",
     keys: ["Escape", "Backspace"],
     shown: "Esc Backspace",
-    does: "one step back",
+    does: "one step back; Esc takes a card away first",
   },
   { group: "Move", name: "wholeRun", keys: ["0", "Home"], shown: "0 Home", does: "the whole run" },
   {
@@ -45,14 +46,14 @@ export const COMMANDS = [
     group: "Select",
     name: "copy",
     keys: ["Control+c", "Meta+c"],
-    shown: "Ctrl-C",
+    shown: "Ctrl-C Cmd-C",
     does: "copy name and place of the selected call",
   },
   {
     group: "Find",
     name: "filter",
     keys: ["/", "Control+f", "Meta+f"],
-    shown: "/ Ctrl-F",
+    shown: "/ Ctrl-F Cmd-F",
     does: "to the filter box",
   },
   { group: "Find", name: "nextMatch", keys: ["n"], shown: "N", does: "next match; Enter in the box" },
@@ -94,10 +95,14 @@ export const COMMANDS = [
 
 /** What the mouse and fingers do; for the sheet only. */
 export const GESTURES = [
-  ["Ctrl-wheel, pinch", "zoom at the pointer"],
-  ["wheel", "scroll through the depth; sideways, through time"],
+  ["Ctrl- or Cmd-wheel, pinch", "zoom at the pointer"],
+  ["wheel", "scroll through the depth"],
+  ["wheel sideways, Shift-wheel", "move through time"],
   ["drag, one finger", "move the picture"],
   ["drag in the ruler or the overview", "select a time: lists and totals are of it alone"],
+  ["drag the overview's lens", "move or change what is in view"],
+  ["drag in the ruler of merged calls", "zoom to it"],
+  ["click on JIT work or an abort", "open its trace or the abort"],
   ["Shift-drag", "measure"],
   ["click, double click; tap, two taps", "select a call, zoom to it"],
   ["rest on a call", "a card with its times"],
@@ -110,8 +115,14 @@ const byCode = new Map(COMMANDS.flatMap(({ name, codes = [] }) => codes.map((cod
 export function commandOf({ key, code, ctrlKey, metaKey, altKey }) {
   if (altKey) return null;
   if (ctrlKey || metaKey) return byKey.get(`${ctrlKey ? "Control" : "Meta"}+${key}`) ?? null;
-  return byCode.get(code) ?? byKey.get(key) ?? byKey.get(key.length === 1 ? key.toLowerCase() : key) ?? null;
+  return byKey.get(key) ?? byKey.get(lower(key)) ?? byCode.get(code) ?? byKey.get(latin(key, code)) ?? null;
 }
+
+const lower = (key) => (key.length === 1 ? key.toLowerCase() : key);
+
+/** The letter at a place of the keyboard, where another script's is typed there. */
+const latin = (key, code) =>
+  key.charCodeAt(0) > 127 ? /^Key([A-Z])$/.exec(code)?.[1].toLowerCase() : undefined;
 
 /** The keys of a command as the sheet shows them. */
 export const keysOf = (name) => COMMANDS.find((each) => each.name === name)?.shown ?? "";

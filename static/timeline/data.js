@@ -74,10 +74,18 @@ export function timelineData(run, info, { changed, failed }) {
         return decodeRows(answer.rows, windowOf(answer));
       }),
     events: (process) =>
-      kept(`events ${process}`, async (window, signal) => {
-        const answer = await ask(["events"], { process, ...asked(window) }, signal);
-        return decodeRows(eventRows(answer.tracks), windowOf(answer));
-      }),
+      process in info.processes
+        ? kept(`events ${process}`, async (window, signal) => {
+            const answer = await ask(["events"], { process, ...asked(window) }, signal);
+            return decodeRows(eventRows(answer.tracks), windowOf(answer));
+          })
+        : NO_EVENTS,
+    /** The event after or before a place, {direction, start_ns, from_kind, from_id}; null at the end. */
+    findEvent: async (process, kinds, place) =>
+      eventOfAnswer(await ask(["events", "find"], { process, kind: kinds.join(","), ...place })),
+    /** The event of a kind with a number, or null. */
+    event: async (process, kind, id) =>
+      eventOfAnswer(await ask(["events", "one"], { process, kind, number: id })),
     states: (thread) =>
       kept(`states ${thread}`, async (window, signal) => {
         const answer = await ask(["states"], { thread, ...asked(window) }, signal);
@@ -106,12 +114,28 @@ export function timelineData(run, info, { changed, failed }) {
     call: (thread, source, call) => ask(["calls", String(call)], { thread, source }),
     find: (thread, source, functions, place) =>
       ask(["find"], { thread, source, function: functions.join(","), ...place }),
-    marks: () => allMarks(ask),
+    /** The functions from the outermost call down to a call. */
+    path: async (thread, source, call) =>
+      (await ask(["calls", String(call), "path"], { thread, source })).functions,
+    mark: async (id) =>
+      (await ask(["marks"], { limit: 1, offset: id })).marks.find((each) => each.id === id) ?? null,
     get busy() {
       return [...stores.values()].some((store) => store.busy);
     },
   };
 }
+
+const NO_EVENTS = fixedStore(decodeRows(eventRows({}), { start: 0, end: 1, resolution: 1 }));
+
+const eventOfAnswer = ({ event }) =>
+  event && {
+    kind: event.kind,
+    id: event.id,
+    start: event.start_ns,
+    duration: event.duration_ns,
+    count: 1,
+    busy: event.duration_ns,
+  };
 
 const spanOf = (range) => (range ? { start: Math.floor(range[0]), end: Math.ceil(range[1]) } : {});
 
@@ -119,18 +143,8 @@ function treeOf(tree) {
   const rows = treeRows(tree);
   const total = tree.total_ns[0] ?? 0;
   const columns = decodeRows(rows, { start: 0, end: Math.max(1, total), resolution: 1 });
-  columns.calls = rows.calls;
   columns.call.fill(-1);
   return { store: fixedStore(columns), depths: columns.depths };
-}
-
-async function allMarks(ask) {
-  const marks = [];
-  for (;;) {
-    const page = await ask(["marks"], { limit: 1000, offset: marks.length });
-    marks.push(...page.marks);
-    if (page.marks.length === 0 || marks.length >= page.total) return marks;
-  }
 }
 
 const NO_SUM = {

@@ -5,6 +5,9 @@ import { pausesIn } from "./pauses.js";
 
 const MOST_ROWS = 5000;
 
+const placeOf = (drawn) =>
+  drawn && { key: drawn.key, depth: drawn.depth, start: drawn.start, duration: drawn.duration };
+
 /** Tell what a page shows: its ranges, blocks, boxes in sight, selection, events. */
 export function describePicture(page, { colour }) {
   const { stage, state } = page;
@@ -55,6 +58,7 @@ export function describePicture(page, { colour }) {
       around: undefined,
     },
     event: page.selection.event,
+    drawn: placeOf(page.selection.drawn()),
     pointed: page.pointing.row && {
       name: page.nameOf(page.pointing.row.what),
       call: page.pointing.row.call,

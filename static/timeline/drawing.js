@@ -3,6 +3,7 @@
 import { turns } from "./asking.js";
 import { EVENT_KINDS } from "./filter.js";
 import { pausesIn } from "./pauses.js";
+import { SELECTS, ZOOMS } from "./ruler.js";
 import { bandRows, RIBBON_PX } from "./tracks.js";
 
 // At rest, new windows are asked for no more often than this; while a gesture goes on, they are in turn.
@@ -111,7 +112,12 @@ export class Drawing {
     const { width, ratio } = this.page.stage.size;
     const { thread, state } = this.page;
     const isTime = this.page.views.kind === "time";
-    this.page.ruler.draw(scene.range, width, scene.chosen);
+    this.page.ruler.draw(
+      scene.range,
+      width,
+      isTime ? scene.chosen : this.page.dragged,
+      isTime ? SELECTS : ZOOMS,
+    );
     const overview = this.overviewStore();
     this.page.minimap.draw(
       {
@@ -126,7 +132,6 @@ export class Drawing {
       width,
     );
     if (!isTime) return;
-    this.page.selection.locateEvent();
     this.page.ribbon.element.hidden = state.hidden.has("ribbon");
     const states = thread && this.page.data.states(thread.id);
     if (!this.page.ribbon.element.hidden)
@@ -145,7 +150,7 @@ export class Drawing {
 
   overviewStore() {
     const { thread } = this.page;
-    if (!thread) return null;
+    if (!thread || thread.sources.length === 0) return null;
     const source = this.page.sourceOf(thread.id);
     const { depths } = thread.sources.find((each) => each.source === source);
     return this.page.data.overview(thread.id, source, depths);

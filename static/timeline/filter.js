@@ -2,6 +2,7 @@
 //
 //   words  "two words"  /re/  /re/i  file.py:42  name:…  pkg:…  mod:…  file:…  cat:…   each with - before it
 //
+// name:"…" is the whole name, name:… a part of it.
 // Terms of different fields must all hold, of several of one field one must; a term with a minus must not.
 
 const FIELDS = ["name", "pkg", "mod", "file", "cat"];
@@ -12,6 +13,7 @@ export const EVENT_KINDS = [...JIT, ...GC, ...MARKS];
 const ORIGINS = ["program", "site", "stdlib", "builtin", "generated", "recorder"];
 const GROUPS = { jit: JIT, gc: GC, marks: MARKS };
 const CATEGORIES = ["call", ...ORIGINS, ...Object.keys(GROUPS), ...EVENT_KINDS];
+const FLAGS = "imsu";
 const PLACE = /^(.+\.\w+):(\d+)$/;
 const FIELD = /^([a-z]+):(.*)$/i;
 
@@ -48,6 +50,11 @@ function readPattern(text) {
     );
   }
   const flags = /^\w*/.exec(text.slice(end + 1))[0];
+  // With g or y an expression would go on where its last match ended.
+  const odd = [...flags].find((flag) => !FLAGS.includes(flag));
+  if (odd) {
+    throw new FilterFault(`After the closing “/” stands “${odd}”; there may be ${[...FLAGS].join(", ")}.`);
+  }
   try {
     const value = new RegExp(text.slice(1, end), [...new Set(`${flags}u`)].join(""));
     return [{ field: "pattern", value }, text.slice(end + 1 + flags.length)];
@@ -72,10 +79,12 @@ function readQuoted(text, field) {
   if (end < 0) throw new FilterFault("A quoted text has no closing quotation mark.");
   const value = text.slice(open, end);
   return [
-    field ? fieldTerm(field[1], value) : { field: "word", value: value.toLowerCase() },
+    field ? wholeTerm(fieldTerm(field[1], value)) : { field: "word", value: value.toLowerCase() },
     text.slice(end + 1),
   ];
 }
+
+const wholeTerm = ({ field, value }) => ({ field, value: field === "name" ? { whole: value } : value });
 
 function wordTerm(word) {
   const place = PLACE.exec(word);
@@ -104,7 +113,8 @@ const isUnder = (name, wanted) => lower(name) === wanted || lower(name).startsWi
 
 const HOLDS = {
   word: (value, each) => lower(`${each.qualname} ${each.path ?? ""}`).includes(value),
-  name: (value, each) => lower(each.qualname).includes(value),
+  name: (value, each) =>
+    value.whole === undefined ? lower(each.qualname).includes(value) : lower(each.qualname) === value.whole,
   file: (value, each) => lower(each.path).includes(value),
   pkg: (value, each) => isUnder(each.package, value) || lower(each.group) === value,
   mod: (value, each) => isUnder(each.module, value),

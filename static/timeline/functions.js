@@ -36,3 +36,17 @@ export function completeFunctions(rows) {
   }
   return functions;
 }
+
+// What the picture shows where no Python function is known: by the numbers that the server gives them.
+const UNNAMED = { path: null, line: null, module: null, package: null, owner: null };
+const OTHER_DRIVER = {
+  ...UNNAMED,
+  id: -1,
+  qualname: "(another driver's loop)",
+  origin: "generated",
+  group: "another driver's loops",
+};
+const UNKNOWN = { ...UNNAMED, id: -2, qualname: "not known", origin: null, group: "not known" };
+
+/** Give what is known of a number: -1 is machine code that no Python function stands in, as that of `re`. */
+export const functionIn = (functions, id) => functions[id] ?? (id === -1 ? OTHER_DRIVER : UNKNOWN);

@@ -1,6 +1,7 @@
 // What mouse, wheel and fingers do to the picture.
 
 import { pointer, select, zoom, zoomIdentity } from "../vendor/d3.js";
+import { zoomRange } from "./geometry.js";
 
 // A press that moves less is a click.
 const CLICK_PX = 5;
@@ -11,13 +12,13 @@ const MOST_PX = 100;
 const LEAST_SPAN_NS = 1000;
 
 /**
- * Listen to the stage.
+ * Listen to the stage, and to the chart around it, where ruler, tracks and overview stand on the same scale.
  *
- * `acts` are: domain(), range(), look(range, {moving}), ended(), point(place or null), rest(place), choose(place), dive(place),
- * measure({from, to, y} or null).  A place is {x, y} in the picture.  Returns {sync()}, to call when the range
- * changed otherwise.
+ * `acts` are: domain(), range(), isMoved() (whether there is a picture to move), look(range), ended(), point(place or null),
+ * over(x or null), rest(place), choose(place), dive(place), measure({from, to, y} or null).  A place is {x, y} in the
+ * picture.  Returns {sync()}, to call when the range changed otherwise.
  */
-export function gestures({ pane, picture, size }, acts) {
+export function gestures({ picture, size }, chart, acts) {
   let own = false;
   const behaviour = zoom()
     .clickDistance(CLICK_PX)
@@ -27,10 +28,7 @@ export function gestures({ pane, picture, size }, acts) {
         !event.button && !event.shiftKey && !event.altKey && !(event.ctrlKey && event.type === "mousedown")
       );
     })
-    .wheelDelta((event) => {
-      const pixels = event.deltaMode === 1 ? event.deltaY * 20 : event.deltaY;
-      return -Math.max(-MOST_PX, Math.min(MOST_PX, pixels)) * ZOOM_PER_PX;
-    })
+    .wheelDelta(wheelPower)
     .extent(() => [
       [0, 0],
       [size.width, size.height],
@@ -42,9 +40,9 @@ export function gestures({ pane, picture, size }, acts) {
   });
   behaviour.on("zoom", ({ transform, sourceEvent }) => {
     if (own) return;
-    acts.look(rangeOf(transform), { moving: true });
+    acts.look(rangeOf(transform));
     const y = sourceEvent?.type.endsWith("move") ? heightOf(sourceEvent) : null;
-    if (y !== null && dragY !== null) pane.scrollTop -= y - dragY;
+    if (y !== null && dragY !== null) picture.closest(".pane").scrollTop -= y - dragY;
     dragY = y;
   });
   behaviour.on("end", () => {
@@ -72,7 +70,8 @@ export function gestures({ pane, picture, size }, acts) {
   }
 
   select(picture).call(behaviour).on("dblclick.zoom", null);
-  listenToWheel(pane, size, acts);
+  listenToWheel(chart, picture, size, acts);
+  listenToPlace(chart, picture, size, acts);
   listenToPointer(picture, acts);
   listenToMeasure(picture, size, acts);
   return { sync };
@@ -84,21 +83,51 @@ function heightOf(event) {
   return event.touches.length === 1 ? event.touches[0].clientY : null;
 }
 
-function listenToWheel(pane, size, acts) {
-  pane.addEventListener(
-    "wheel",
-    (event) => {
-      if (event.ctrlKey || event.metaKey) return;
-      const sideways = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
-      if (sideways === 0) return;
-      if (event.shiftKey) event.preventDefault();
-      const [from, to] = acts.range();
-      const by = (sideways / size.width) * (to - from);
-      acts.look([from + by, to + by], { moving: true });
-      acts.ended();
-    },
-    { passive: false },
-  );
+/** By which power of two a turn of the wheel zooms. */
+function wheelPower(event) {
+  const pixels = event.deltaMode === 1 ? event.deltaY * 20 : event.deltaY;
+  return -Math.max(-MOST_PX, Math.min(MOST_PX, pixels)) * ZOOM_PER_PX;
+}
+
+function listenToWheel(chart, picture, size, acts) {
+  const turned = (event) => {
+    if (!acts.isMoved()) return;
+    const range = event.ctrlKey || event.metaKey ? zoomed(event) : moved(event);
+    if (range === null) return;
+    acts.look(range);
+    acts.ended();
+  };
+  const zoomed = (event) => {
+    // Over the calls d3's own zoom does it, which knows of fingers too.
+    if (event.target === picture) return null;
+    event.preventDefault();
+    return zoomRange(acts.range(), 2 ** wheelPower(event), timeAt(event), acts.domain());
+  };
+  const moved = (event) => {
+    const sideways = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
+    if (sideways === 0) return null;
+    if (event.shiftKey) event.preventDefault();
+    const [from, to] = acts.range();
+    const by = (sideways / size.width) * (to - from);
+    return [from + by, to + by];
+  };
+  const timeAt = (event) => {
+    const [from, to] = acts.range();
+    const [first, last] = event.target.closest(".minimap") ? acts.domain() : [from, to];
+    const time = first + (pointer(event, picture)[0] / size.width) * (last - first);
+    return Math.min(to, Math.max(from, time));
+  };
+  chart.addEventListener("wheel", turned, { passive: false });
+}
+
+/** Tell where the pointer is on the scale of the picture, also over what stands above it. */
+function listenToPlace(chart, picture, size, acts) {
+  chart.addEventListener("pointermove", (event) => {
+    const [x] = pointer(event, picture);
+    const onScale = x >= 0 && x < size.width && !event.target.closest(".minimap, .table-pane");
+    acts.over(onScale ? x : null);
+  });
+  chart.addEventListener("pointerleave", () => acts.over(null));
 }
 
 function listenToPointer(picture, acts) {

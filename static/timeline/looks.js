@@ -56,7 +56,7 @@ export class Looks {
 
   showLegend() {
     const shares = this.page.state.colour === "state" ? this.sharesInView() : null;
-    const threads = this.page.threads.map((thread) => ({ ...thread, calls: thread.sources[0].calls }));
+    const threads = this.page.called.map((thread) => ({ ...thread, calls: thread.sources[0].calls }));
     const filter = (text) => () => this.setFilter(text);
     const { functions, totals, palette, info, state } = this.page;
     const paused = pausedTime(info.processes, state.range);

@@ -1,13 +1,14 @@
 // The page's state and what happens to it; what is drawn and how is made beside this.
 
 import { element, fill } from "../element.js";
-import { commandsOf } from "./acts.js";
+import { commandsOf, gesturesOf, toolsOf } from "./acts.js";
 import { card } from "./card.js";
 import { commandOf } from "./commands.js";
 import { crumbs } from "./crumbs.js";
-import { sumTotals, threadTitle, timelineData } from "./data.js";
+import { threadTitle, timelineData } from "./data.js";
 import { describePicture } from "./describe.js";
 import { Drawing } from "./drawing.js";
+import { functionIn } from "./functions.js";
 import { clampRange, padRange } from "./geometry.js";
 import { gestures } from "./gestures.js";
 import { Looks } from "./looks.js";
@@ -19,16 +20,16 @@ import { Pointing } from "./pointing.js";
 import { ruler } from "./ruler.js";
 import { Selection } from "./selection.js";
 import { stage } from "./stage.js";
+import { Sums } from "./sums.js";
 import { table } from "./table.js";
 import { helpSheet, toolbar } from "./toolbar.js";
 import { ribbon, tracks } from "./tracks.js";
 import { readState, writeState } from "./url-state.js";
 import { Views } from "./views.js";
-import { eventWords } from "./words.js";
+import { Zooms } from "./zooms.js";
 
 const GUTTER = 72;
 const URL_MS = 200;
-const UNKNOWN = { id: -1, qualname: "not known", path: null, line: null, owner: null, group: "not known" };
 
 /** The time line of one run. */
 export class TimelinePage {
@@ -37,19 +38,20 @@ export class TimelinePage {
     this.run = run;
     this.info = info;
     this.functions = functions;
-    this.threads = info.threads
-      .filter(({ sources }) => sources.length > 0)
-      .map((thread) => ({ ...thread, title: threadTitle(thread, info.processes) }));
+    this.threads = info.threads.map((thread) => ({ ...thread, title: threadTitle(thread, info.processes) }));
+    this.called = this.threads.filter(({ sources }) => sources.length > 0);
     this.data = timelineData(run, info, {
       changed: () => this.drawing.schedule(),
       failed: (fault) => this.pointing.refuse(fault),
     });
     this.span = this.data.domain[1] - this.data.domain[0];
     this.state = readState(location.search);
-    this.state.thread ??= this.threads[0]?.id ?? 0;
-    this.zooms = [];
-    this.totals = new Map();
+    this.firstThread = (this.called[0] ?? this.threads[0])?.id ?? 0;
+    this.state.thread ??= this.firstThread;
+    this.ways = new Zooms(this);
+    this.sums = new Sums(this);
     this.measured = null;
+    this.dragged = null;
     this.looks = new Looks(this);
     this.pointing = new Pointing(this);
     this.drawing = new Drawing(this);
@@ -59,34 +61,38 @@ export class TimelinePage {
   }
 
   build() {
-    this.tools = toolbar(this.threads, this.toolActions());
+    this.tools = toolbar(this.threads, toolsOf(this));
     this.crumbs = crumbs({
-      whole: () => this.wholeRun(),
-      back: (i) => this.backTo(i),
+      whole: () => this.ways.whole(),
+      back: (i) => this.ways.backTo(i),
       clearRange: () => this.chooseRange(null),
-      zoomRange: () => this.zoomTo(this.state.range, "selected time"),
+      zoomRange: () => {
+        if (this.views.kind !== "time") this.setView("time");
+        this.ways.to(this.state.range, "selected time");
+      },
     });
     this.minimap = minimap(GUTTER, {
       look: (range) => this.look(range, "time"),
       choose: (range) => {
         this.chooseRange(range);
-        this.zoomTo(range, "selected time");
+        this.ways.to(range, "selected time", "time");
       },
       ended: () => this.ended(),
     });
     this.ruler = ruler(GUTTER, {
-      choose: (range) => this.markRange(range),
-      ended: () => this.rangeChosen(),
+      choose: (range) => this.dragTo(range),
+      ended: () => this.dragEnded(),
     });
     this.ribbon = ribbon(GUTTER, { point: (text) => this.pointing.say(text) });
     this.tracks = tracks(GUTTER, {
-      point: (event) => this.pointing.say(event && eventWords(event)),
+      point: (event) => this.pointing.pointEvent(event),
       choose: (event) => this.selection.clickEvent(event),
     });
     this.stage = stage(GUTTER);
     this.table = table({
       sort: (column) => this.sort(column),
       choose: (id) => this.selection.run(this.selection.selectFunction(id)),
+      scrolled: (y) => this.scrolled(y),
     });
     this.panel = panel();
     this.card = card();
@@ -133,22 +139,21 @@ export class TimelinePage {
     this.palette = readPalette(this.place);
     this.stage.measure();
     this.font = `11px ${getComputedStyle(this.stage.pane).fontFamily}`;
-    this.gestures = gestures(this.stage, this.gestureActions());
+    this.gestures = gestures(this.stage, this.chart, gesturesOf(this));
     this.looks.applyFilter();
     this.looks.repaint();
-    this.views.show(this.state.view);
-    this.stage.pane.scrollTop = this.state.y;
+    this.views.open(this.state.view);
     this.selection.restore();
-    this.loadTotals();
+    this.sums.load();
     this.listen();
-    this.stage.pane.focus({ preventScroll: true });
+    this.focusView();
   }
 
   listen() {
     const { pane } = this.stage;
     new ResizeObserver(() => this.drawing.schedule()).observe(pane);
     new ResizeObserver(() => this.drawing.schedule()).observe(this.chart);
-    pane.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    pane.addEventListener("scroll", () => this.scrolled(pane.scrollTop), { passive: true });
     document.addEventListener("keydown", (event) => this.pressed(event));
     const retheme = () => {
       this.palette = readPalette(this.place);
@@ -160,16 +165,18 @@ export class TimelinePage {
     matchMedia("(forced-colors: active)").addEventListener("change", retheme);
   }
 
-  scrolled() {
-    this.state.y = this.stage.pane.scrollTop;
+  scrolled(y) {
+    this.views.scrolledTo(y);
     this.card.hide();
+    this.pointing.again();
     this.drawing.schedule();
     this.remember();
   }
 
   processOf = (thread) =>
     this.info.processes[this.threads.find(({ id }) => id === thread)?.process] ?? { id: -1, paused: [] };
-  functionOf = (id) => this.functions[id] ?? UNKNOWN;
+  totalsOf = (thread) => this.sums.of(thread);
+  functionOf = (id) => functionIn(this.functions, id);
   nameOf = (id) => this.functionOf(id).qualname;
 
   // --- what is in view --------------------------------------------------------------
@@ -185,12 +192,13 @@ export class TimelinePage {
   /** Look at a range of the current view, or with `kind` of that one. */
   look(range, kind = this.views.kind) {
     this.views.look(range, kind);
+    this.pointing.again();
     this.drawing.schedule();
   }
 
   /** Look at a range that no gesture of the picture's own chose. */
-  setRange(range) {
-    this.look(range);
+  setRange(range, kind = this.views.kind) {
+    this.look(range, kind);
     this.ended();
   }
 
@@ -199,17 +207,8 @@ export class TimelinePage {
     this.remember();
   }
 
-  zoomTo(range, name) {
-    if (!range) return;
-    this.zooms.push({ name, before: this.range, range, kind: this.views.kind });
-    this.setRange(range);
-    this.showCrumbs();
-  }
-
-  backTo(i) {
-    this.zooms.length = i + 1;
-    this.setRange(this.zooms[i].range);
-    this.showCrumbs();
+  get zooms() {
+    return this.ways.here;
   }
 
   /** Undo one thing: a measure, else a zoom, else the selection, else the selected time. */
@@ -217,25 +216,26 @@ export class TimelinePage {
     if (this.tools.close()) return;
     this.card.hide();
     if (this.measured) this.measured = null;
-    else if (this.zooms.length > 0) {
-      this.setRange(this.zooms.pop().before);
-      this.showCrumbs();
-    } else if (this.selection.any) this.selection.clear();
+    else if (this.ways.undo()) return;
+    else if (this.selection.any) this.selection.clear();
     else if (this.state.range) this.chooseRange(null);
     this.drawing.schedule();
   }
 
-  wholeRun() {
-    this.zooms = [];
-    this.setRange(this.domain);
-    this.showCrumbs();
-  }
-
-  showCrumbs() {
-    this.crumbs.show(this.zooms, this.state.range, this.span);
-  }
-
   // --- the selected time ------------------------------------------------------------
+
+  /** Drag over the ruler: in the order of time that selects a time, of merged time it shows what to zoom to. */
+  dragTo(range) {
+    if (this.views.kind === "time") this.markRange(range);
+    else this.dragged = range;
+    this.drawing.schedule();
+  }
+
+  dragEnded() {
+    if (this.views.kind === "time") return this.rangeChosen();
+    this.ways.to(this.dragged, "part");
+    this.dragged = null;
+  }
 
   markRange(range) {
     this.state.range = range && clampRange(range, this.data.domain, 1);
@@ -248,87 +248,67 @@ export class TimelinePage {
   }
 
   rangeChosen() {
-    this.showCrumbs();
+    this.ways.show();
     this.views.forget();
-    this.loadTotals();
+    this.sums.load();
     this.views.show(this.state.view);
     this.remember();
   }
 
-  async loadTotals() {
-    this.totalsAsked?.abort();
-    const control = new AbortController();
-    this.totalsAsked = control;
-    const { range } = this.state;
-    try {
-      const answers = await Promise.all(
-        this.threads.map(({ id }) => this.data.totals(id, this.sourceOf(id), range, control.signal)),
-      );
-      this.totals = sumTotals(answers);
-    } catch (fault) {
-      if (fault.name === "AbortError") return;
-      this.pointing.refuse(fault);
-    }
-    if (this.totalsAsked === control) this.totalsAsked = null;
+  /** The totals of the selected time are there. */
+  totalsCame() {
     this.looks.countMatches();
     this.looks.repaint();
-    if (["lines", "sandwich"].includes(this.state.view)) this.views.show(this.state.view);
+    if (this.state.view === "lines") this.views.show("lines");
+    else if (this.state.view === "sandwich" && this.state.of === null) this.views.show("sandwich");
+    else if (this.state.view === "time") this.views.showBlocks("time");
     this.selection.showDetails();
   }
 
-  sourceOf(id) {
+  get totals() {
+    return this.sums.all;
+  }
+
+  get totalsAsked() {
+    return this.sums.asked;
+  }
+
+  sourceOf = (id) => {
     const sources = this.threads.find((thread) => thread.id === id)?.sources ?? [];
     const sampled = this.state.sampled.has(id) && sources.find(({ source }) => source === "sampled");
     return (sampled || sources[0])?.source;
-  }
+  };
 
   get thread() {
     return this.threads.find(({ id }) => id === this.state.thread) ?? this.threads[0] ?? null;
   }
 
-  // --- acts -------------------------------------------------------------------------
-
-  gestureActions() {
-    return {
-      domain: () => this.domain,
-      range: () => this.range,
-      look: (range) => {
-        this.drawing.moved();
-        this.card.hide();
-        this.look(range);
-      },
-      ended: () => this.ended(),
-      point: (place) => this.pointing.point(place),
-      rest: (place) => this.pointing.rest(place).catch((fault) => this.pointing.refuse(fault)),
-      choose: (place) => this.selection.run(this.selection.clickAt(place)),
-      dive: (place) => this.selection.diveAt(place),
-      measure: (measured) => {
-        this.measured = measured;
-        this.drawing.schedule();
-      },
-    };
+  /** The process whose events stand above the calls; -1 in a run without any. */
+  get process() {
+    return this.thread?.process ?? (this.info.processes.length > 0 ? 0 : -1);
   }
 
-  toolActions() {
-    return {
-      view: (view) => this.setView(view),
-      colour: (colour) => this.setColour(colour),
-      gray: (mode) => this.looks.gray(mode),
-      band: (band) => this.toggle("bands", band),
-      track: (track) => this.toggle("hidden", track),
-      thread: (id) => this.setThread(id),
-      filter: (text) => this.looks.setFilter(text),
-      step: (forward) => this.selection.step(forward),
-      leave: () => this.stage.pane.focus(),
-      help: () => this.help.showModal(),
-    };
+  // --- acts -------------------------------------------------------------------------
+
+  /** Step to the next match of the filter, or the next call of the same function. */
+  step(forward) {
+    this.selection.stepping.queue(() => this.selection.stepping.match(forward));
   }
 
   setView(view) {
     this.state.view = view;
-    this.views.show(view);
+    this.measured = null;
+    this.views.open(view);
+    this.selection.run(this.selection.findPath());
     this.tools.show(this.state);
     this.remember();
+    if (!this.place.querySelector(".way").contains(document.activeElement)) this.focusView();
+  }
+
+  /** Let the keys go to what is shown. */
+  focusView() {
+    const shown = this.state.view === "table" ? this.table.element : this.stage.pane;
+    shown.focus({ preventScroll: true });
   }
 
   setColour(colour) {
@@ -338,12 +318,22 @@ export class TimelinePage {
   }
 
   setThread(id) {
-    this.state.thread = id;
-    this.views.forget();
+    this.follow(id);
     this.views.show(this.state.view);
     if (this.state.view === "time") this.stage.revealBlock(`t${id}`);
     this.looks.repaint();
     this.remember();
+  }
+
+  /** Make a thread the one that tracks, lines and sandwich are of. */
+  follow(id) {
+    if (id === this.state.thread || !this.threads.some((thread) => thread.id === id)) return;
+    const before = this.process;
+    this.state.thread = id;
+    if (this.process !== before && this.selection.event) this.selection.clear();
+    this.ways.forgetMerged();
+    this.tools.show(this.state);
+    this.looks.showLegend();
   }
 
   toggle(set, member) {
@@ -364,13 +354,17 @@ export class TimelinePage {
 
   pressed(event) {
     if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
-    const held = event.ctrlKey || event.metaKey;
-    const on = (selector) => event.target instanceof Element && event.target.closest(selector) !== null;
-    if (!held && on("input, select, textarea")) return;
-    if (["Enter", " "].includes(event.key) && on("a, button, summary")) return;
     const name = commandOf(event);
-    if (name === null || (name === "copy" && !this.selection.anchor)) return;
+    const on = (selector) => event.target instanceof Element && event.target.closest(selector) !== null;
+    const held = event.ctrlKey || event.metaKey;
+    if (on("input, select, textarea") && (!held || name === "copy")) return;
+    if (["Enter", " "].includes(event.key) && on("a, button, summary")) return;
+    const copies = name === "copy" && (!this.selection.anchor || !getSelection().isCollapsed);
+    if (name === null || copies) return;
     event.preventDefault();
+    this.pointing.quiet();
+    // Whoever wants to see what a card hides must not undo anything for it; Backspace goes back at once.
+    if (event.key === "Escape" && this.card.shown) return this.card.hide();
     commandsOf(this)[name]();
   }
 
@@ -385,7 +379,7 @@ export class TimelinePage {
     const whole = time[0] <= this.data.domain[0] && time[1] >= this.data.domain[1];
     this.state.at = whole ? null : time;
     this.state.inner = this.views.inner;
-    const thread = this.state.thread === this.threads[0]?.id ? null : this.state.thread;
+    const thread = this.state.thread === this.firstThread ? null : this.state.thread;
     history.replaceState(null, "", location.pathname + writeState({ ...this.state, thread }));
   }
 

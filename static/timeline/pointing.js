@@ -4,7 +4,9 @@ import { Refusal } from "../api.js";
 import * as format from "../format.js";
 import { pauseAt, pauseWords } from "./pauses.js";
 import { momentText } from "./ticks.js";
-import { rowWords } from "./words.js";
+import { eventWords, mergedWords, rowWords } from "./words.js";
+
+const NAMED = ["mark", "span"];
 
 /** The pointing on a page, and its words. */
 export class Pointing {
@@ -12,17 +14,40 @@ export class Pointing {
     this.page = page;
     this.row = null;
     this.at = null;
+    // How far from the left the pointer is, over the calls or what stands above them on the same scale.
+    this.x = null;
     this.spoken = null;
+    // What was last told of an act, until the next.
+    this.told = null;
+    this.event = null;
+    this.names = new Map();
+    this.refreshing = false;
   }
 
   /** The time under the pointer, or null while it is not over the picture. */
   time() {
-    if (this.at === null) return null;
+    if (this.x === null) return null;
     const [from, to] = this.page.range;
-    return from + (this.at.x / this.page.stage.size.width) * (to - from);
+    return from + (this.x / this.page.stage.size.width) * (to - from);
+  }
+
+  /** Note where the pointer is over the picture, the ruler or a track; null outside. */
+  over(x) {
+    this.x = x;
+  }
+
+  /** Point anew where the pointer rests, since the picture moves below it. */
+  again() {
+    if (this.at === null || this.refreshing) return;
+    this.refreshing = true;
+    requestAnimationFrame(() => {
+      this.refreshing = false;
+      if (this.at !== null) this.point(this.at);
+    });
   }
 
   point(place) {
+    if (place !== null && (place.x !== this.at?.x || place.y !== this.at?.y)) this.quiet();
     this.at = place;
     const row = place && this.page.stage.hit(place.x, place.y, this.page.range);
     if (!row || row.call !== this.row?.call || row.key !== this.row?.key) this.page.card.leave();
@@ -30,9 +55,29 @@ export class Pointing {
     this.row = row;
     if (changed) this.page.looks.recolour();
     else this.page.drawing.schedule();
-    if (row)
-      this.say(rowWords(row, this.page.functionOf(row.what), this.page.totals.get(row.what), this.page.span));
+    if (row) this.say(this.wordsOf(row));
     else this.say(place && this.pauseWordsAt(place));
+  }
+
+  wordsOf(row) {
+    const { page } = this;
+    const [each, sum] = [page.functionOf(row.what), page.sums.all.get(row.what)];
+    if (page.views.kind === "time") return rowWords(row, each, sum, page.span);
+    return mergedWords(row, each, sum, page.domain[1]);
+  }
+
+  /** Point at an event of the tracks, or at none. */
+  pointEvent(event) {
+    this.event = event;
+    this.say(event && eventWords(event, this.names.get(event.id)));
+    if (event && NAMED.includes(event.kind) && event.count === 1 && !this.names.has(event.id))
+      this.name(event).catch((fault) => this.refuse(fault));
+  }
+
+  async name(event) {
+    const mark = await this.page.data.mark(event.id);
+    this.names.set(event.id, mark?.name ?? null);
+    if (this.event?.id === event.id && this.event.kind === event.kind) this.pointEvent(this.event);
   }
 
   pauseWordsAt({ x, y }) {
@@ -48,11 +93,13 @@ export class Pointing {
     if (!row || row.call < 0 || (row !== null && this.row?.call !== row.call)) return;
     const call = await this.page.data.call(row.block.thread, row.block.source, row.call);
     if (this.row?.call !== row.call || this.row?.key !== row.key) return;
-    const each = this.page.functionOf(row.what);
-    this.page.card.show(
-      { row, call, each, sum: this.page.totals.get(row.what), span: this.page.span, run: this.page.run },
-      place,
-    );
+    const { page } = this;
+    const [each, sum] = [page.functionOf(row.what), page.sums.all.get(row.what)];
+    const merged =
+      page.views.kind === "time"
+        ? null
+        : `${format.counted(row.count, "call")} this way, ${format.duration(Math.round(row.duration))} together`;
+    page.card.show({ row, call, each, sum, span: page.span, run: page.run, merged }, place);
   }
 
   say(text) {
@@ -63,7 +110,7 @@ export class Pointing {
   }
 
   sayRange() {
-    if (this.spoken) return;
+    if (this.spoken || this.told) return;
     const [from, to] = this.page.range;
     const of = `${format.duration(Math.round(to - from))} of ${format.duration(this.page.domain[1] - this.page.domain[0])}`;
     const text = `${momentText(from, to - from)} to ${momentText(to, to - from)}, ${of}`;
@@ -75,10 +122,16 @@ export class Pointing {
     this.say(text);
   }
 
-  /** Tell those who listen; those who look see it anyhow. */
+  /** Tell those who listen, and those who look while they point at nothing; it stays until the next act. */
   tell(text) {
     this.page.live.textContent = text;
+    this.told = text;
     if (this.row === null) this.page.status.textContent = text;
+  }
+
+  /** End what was told of the last act. */
+  quiet() {
+    this.told = null;
   }
 
   refuse(fault) {

@@ -11,10 +11,13 @@ const END_PX = 10;
 // A press that moves less is a click.
 const CLICK_PX = 5;
 
+export const SELECTS = "drag to select a time";
+export const ZOOMS = "drag to zoom";
+
 /** Make the ruler; `actions` are choose(range or null) and ended(). */
 export function ruler(gutter, actions) {
   const base = element("span", { class: "ruler-base soft" });
-  const root = element("div", { class: "ruler", title: "drag to select a time" }, base);
+  const root = element("div", { class: "ruler", title: SELECTS }, base);
   const svg = select(root).append("svg").attr("height", HEIGHT).attr("aria-hidden", "true");
   svg.style("left", `${gutter}px`);
   const shade = svg.append("rect").attr("class", "chosen").attr("height", HEIGHT);
@@ -28,8 +31,9 @@ export function ruler(gutter, actions) {
 
   return {
     element: root,
-    /** Draw the ruler of a range over a width; `chosen` is the selected range or null. */
-    draw(range, width, chosen) {
+    /** Draw the ruler of a range over a width; `chosen` is the selected range or null, `purpose` what dragging is for. */
+    draw(range, width, chosen, purpose = SELECTS) {
+      root.title = purpose;
       const found = rulerOf(range);
       [unit, zero] = [found.unit.ns, found.base];
       scale.domain(range.map((time) => (time - zero) / unit)).range([0, width]);

@@ -2,12 +2,9 @@
 
 import { abortUrl, traceUrl } from "../api.js";
 import * as format from "../format.js";
-import { MOST_FUNCTIONS_TO_FIND } from "./data.js";
-import { eventBeside, TRACK_ROWS } from "./events.js";
-import { EVENT_KINDS } from "./filter.js";
 import { clampRange } from "./geometry.js";
 import { showCall, showEvent, showNothing } from "./panel.js";
-import { eventOf } from "./tracks.js";
+import { Stepping } from "./stepping.js";
 import { walk } from "./walk.js";
 import { callWords, eventWords } from "./words.js";
 
@@ -20,7 +17,10 @@ export class Selection {
     this.call = null;
     this.event = null;
     this.of = null;
+    // Where merged calls show what is selected: {what, key, depth, start, duration}.
+    this.spot = null;
     this.walk = walk();
+    this.stepping = new Stepping(page);
     this.underWay = 0;
   }
 
@@ -31,16 +31,25 @@ export class Selection {
   /** The function that graying goes by, or null. */
   get anchor() {
     const id = this.call?.what ?? this.of;
-    return id === null || id === undefined ? null : (this.page.functions[id] ?? null);
+    return id === null || id === undefined ? null : this.page.functionOf(id);
   }
 
-  /** The selected call where the picture has a place for it. */
+  /** What is selected where the picture has a place for it: {key, depth, start, duration}, or null. */
   drawn() {
     const { call, page } = this;
-    if (!call || page.views.kind === "sandwich") return null;
-    if (page.state.view === "lines") return { ...call, key: `f${call.what}`, depth: 0 };
-    if (page.state.view === "merged") return page.stage.rowOfMerged(call);
-    return { ...call, key: `t${call.thread}` };
+    if (page.views.kind !== "time") return this.drawnMerged();
+    if (!call) return null;
+    if (page.state.view !== "lines") return { ...call, key: `t${call.thread}` };
+    const isHere = call.thread === page.thread.id && call.source === page.sourceOf(call.thread);
+    return isHere ? { ...call, key: `f${call.what}`, depth: 0 } : null;
+  }
+
+  drawnMerged() {
+    const { anchor, call, spot, page } = this;
+    if (anchor === null) return null;
+    if (spot?.view === page.state.view && spot.what === anchor.id) return spot;
+    if (page.state.view === "merged") return call?.path ? page.stage.rowOfPath(call.thread, call.path) : null;
+    return anchor.id === page.state.of ? page.stage.rowOfPath(page.thread.id, [anchor.id], "callees") : null;
   }
 
   // --- choosing ---------------------------------------------------------------------
@@ -50,10 +59,13 @@ export class Selection {
     const row = page.stage.hit(place.x, place.y, page.range);
     page.measured = null;
     if (row === null) return this.clear();
-    if (row.call < 0) return this.selectFunction(row.what);
+    const { key, depth, start, duration, what } = row;
+    const spot =
+      page.views.kind === "time" ? null : { view: page.state.view, key, depth, start, duration, what };
+    if (row.call < 0) return this.selectFunction(row.what, spot);
     const { thread, source } = row.block;
     const known = row.count === 1 && page.state.view === "time" ? row : null;
-    return this.selectCall({ thread, source, call: row.call }, known);
+    return this.selectCall({ thread, source, call: row.call }, known, spot);
   }
 
   diveAt(place) {
@@ -65,31 +77,37 @@ export class Selection {
       page.setView("sandwich");
       return;
     }
-    page.zoomTo(page.room(row.start, row.duration), page.nameOf(row.what));
+    page.ways.to(page.room(row.start, row.duration), page.nameOf(row.what));
   }
 
-  /** Select a call by its number; `row` is what is known of it already. */
-  async selectCall({ thread, source, call }, row = null) {
+  /** Select a call by its number; `row` is what is known of it already, `spot` where merged calls show it. */
+  async selectCall({ thread, source, call }, row = null, spot = null) {
     const { page } = this;
-    this.event = null;
-    this.of = null;
-    page.state.of = page.views.kind === "sandwich" ? page.state.of : null;
-    page.state.event = null;
-    page.state.call = { thread, source, call };
     const mine = { thread, source, call };
-    if (row) {
-      this.set({ ...mine, ...row, thread, source, block: undefined, key: undefined });
-    }
+    Object.assign(this, { event: null, of: null, spot });
+    Object.assign(page.state, { event: null, picked: null, call: mine });
+    page.state.of = page.views.kind === "sandwich" ? page.state.of : null;
+    page.follow(thread);
+    if (row) this.set({ ...mine, ...row, thread, source, block: undefined, key: undefined });
     this.finding = page.data.call(thread, source, call);
     const facts = await this.finding;
-    if (
-      page.state.call?.call !== call ||
-      page.state.call?.thread !== thread ||
-      page.state.call.source !== source
-    )
-      return;
+    if (!this.isWanted(mine)) return;
     this.set({ ...mine, ...factsOf(facts) });
     page.pointing.tell(callWords(this.call, page.functionOf(this.call.what)));
+    await this.findPath();
+  }
+
+  isWanted({ thread, source, call }) {
+    const wanted = this.page.state.call;
+    return wanted?.call === call && wanted.thread === thread && wanted.source === source;
+  }
+
+  /** Find out by which functions the selected call was reached, where the picture goes by that. */
+  async findPath() {
+    const { call, page } = this;
+    if (!call || call.path || page.state.view !== "merged") return;
+    const path = await page.data.path(call.thread, call.source, call.call);
+    if (this.isWanted(call)) this.set({ ...this.call, path });
   }
 
   set(call) {
@@ -103,18 +121,20 @@ export class Selection {
   }
 
   /** Select a function: of the table or the sandwich, with the largest of its calls where one is known. */
-  selectFunction(id) {
+  selectFunction(id, spot = null) {
     const { page } = this;
-    const sum = page.totals.get(id);
-    if (sum?.call !== null && sum?.call !== undefined && page.views.kind !== "sandwich") {
-      const found = this.selectCall({ thread: sum.thread, source: sum.source, call: sum.call });
+    const sums = page.views.kind === "sandwich" ? page.sums.of(page.thread.id) : page.sums.all;
+    const sum = sums.get(id);
+    if (sum?.call !== null && sum?.call !== undefined) {
+      const found = this.selectCall({ thread: sum.thread, source: sum.source, call: sum.call }, null, spot);
       // For whoever asks before the server has told of the call: it is one of this function.
       this.call = null;
       this.of = id;
       return found;
     }
     this.clear();
-    this.of = id;
+    Object.assign(this, { of: id, spot });
+    page.state.picked = id;
     this.showDetails();
     page.looks.repaint();
     return Promise.resolve();
@@ -122,10 +142,8 @@ export class Selection {
 
   clear() {
     const { page } = this;
-    Object.assign(page.state, { call: null, event: null });
-    this.call = null;
-    this.event = null;
-    this.of = null;
+    Object.assign(page.state, { call: null, event: null, picked: null });
+    Object.assign(this, { call: null, event: null, of: null, spot: null });
     this.walk.clear();
     this.showDetails();
     page.looks.repaint();
@@ -134,10 +152,19 @@ export class Selection {
 
   /** Take up what the URL names. */
   restore() {
-    const { call, event } = this.page.state;
+    const { call, event, picked } = this.page.state;
+    this.of = picked;
     this.showDetails();
     if (call) this.run(this.selectCall(call));
-    else if (event) this.event = { ...event };
+    else if (event) this.run(this.restoreEvent(event));
+  }
+
+  async restoreEvent({ kind, id }) {
+    const { page } = this;
+    const event = await page.data.event(page.process, kind, id);
+    if (event) return this.selectEvent(event);
+    page.state.event = null;
+    page.pointing.announce(`The run has no ${kind} ${id} in this process.`);
   }
 
   /** Let an act run its course; the picture counts as unfinished until then. */
@@ -157,8 +184,8 @@ export class Selection {
 
   /** Go from the selected call to one beside it; without selection do the other thing. */
   go(where, otherwise) {
-    if (!this.call) return otherwise();
-    this.run(this.goFrom(where));
+    if (!this.call && !this.of) return otherwise();
+    this.stepping.queue(() => this.goFrom(where));
   }
 
   async goFrom(where) {
@@ -172,117 +199,53 @@ export class Selection {
     this.reveal();
   }
 
-  /** Bring the selected call into view, moving no more than needed. */
+  /** Bring what is selected into view, moving no more than needed. */
   reveal() {
     const { page, call } = this;
     if (!call) return;
-    if (page.views.kind === "time") {
+    if (page.state.view === "time") page.views.unfold(call.thread);
+    const place = this.drawn();
+    if (place) {
       const [from, to] = page.range;
-      const out = call.start + call.duration <= from || call.start >= to;
-      const wide = call.duration > to - from;
-      if (out || (!wide && (call.start < from || call.start + call.duration > to))) {
-        const middle = wide ? call.start + (to - from) * 0.4 : call.start + call.duration / 2;
+      const out = place.start + place.duration <= from || place.start >= to;
+      const wide = place.duration > to - from;
+      if (out || (!wide && (place.start < from || place.start + place.duration > to))) {
+        const middle = wide ? place.start + (to - from) * 0.4 : place.start + place.duration / 2;
         const half = (to - from) / 2;
         page.setRange(clampRange([middle - half, middle + half], page.domain));
       }
+      page.stage.reveal(place.key, place.depth);
     }
-    const place = this.drawn();
-    if (place) page.stage.reveal(place.key, place.depth);
+    if (page.state.view === "table") page.table.reveal(call.what);
     page.drawing.schedule();
   }
 
   zoom() {
-    const { page } = this;
+    const { page, event } = this;
     const place = this.drawn();
-    if (place) page.zoomTo(page.room(place.start, place.duration), page.nameOf(this.call.what));
-    else if (this.event)
-      page.zoomTo(page.room(this.event.start, this.event.duration || 1e6), this.event.kind);
-    else if (page.state.range && page.views.kind === "time") page.zoomTo(page.state.range, "selected time");
+    const isTime = page.views.kind === "time";
+    if (place) {
+      page.ways.to(page.room(place.start, place.duration), this.anchor.qualname);
+      page.stage.reveal(place.key, place.depth);
+    } else if (event && isTime) page.ways.to(page.room(event.start, event.duration || 1e6), event.kind);
+    else if (page.state.range && isTime) page.ways.to(page.state.range, "selected time");
+    else page.pointing.tell("Nothing to zoom to: select a call that is in this picture first.");
   }
 
-  /** Go to the next call that the filter matches; without a filter, to the next of the same function. */
-  step(forward) {
-    this.run(this.stepTo(forward));
-  }
-
-  async stepTo(forward) {
-    const { page } = this;
-    const same = page.looks.matcher.functions === null && this.anchor ? [this.anchor.id] : null;
-    const ids = same ?? page.looks.matches().map(([id]) => id);
-    if (ids.length === 0 || (same === null && page.looks.matcher.functions === null)) {
-      return page.pointing.tell("Nothing to step through: the filter matches no call.");
-    }
-    const thread = this.call?.thread ?? page.thread.id;
-    const source = this.call?.source ?? page.sourceOf(thread);
-    const wanted = ids.slice(0, MOST_FUNCTIONS_TO_FIND);
-    let at = { thread, source, place: this.from(forward) };
-    while (at) {
-      const { call } = await page.data.find(at.thread, at.source, wanted, at.place);
-      if (call) {
-        await this.selectCall({ thread: at.thread, source: at.source, call: call.call });
-        return this.reveal();
-      }
-      at = this.besideThread(at.thread, forward);
-    }
-    page.pointing.tell(forward ? "No further match." : "No earlier match.");
-  }
-
-  /** The thread to search when one has no more: the next below, or the one above from its end. */
-  besideThread(id, forward) {
-    const { threads } = this.page;
-    const thread = threads[threads.findIndex((each) => each.id === id) + (forward ? 1 : -1)];
-    if (!thread) return null;
-    const source = this.page.sourceOf(thread.id);
-    const { calls } = thread.sources.find((each) => each.source === source);
-    return { thread: thread.id, source, place: forward ? { after_ns: 0 } : { before: calls } };
-  }
-
-  from(forward) {
-    if (this.call) return forward ? { after: this.call.call } : { before: this.call.call };
-    const [from] = this.page.views.ranges.time;
-    return { after_ns: Math.max(0, Math.floor(from)) };
+  /** Select the row of the table above or below the selected one. */
+  stepRow(by) {
+    const id = this.page.table.beside(this.anchor?.id ?? null, by);
+    if (id === null) return;
+    this.run(this.selectFunction(id));
+    this.page.table.reveal(id);
   }
 
   // --- events -----------------------------------------------------------------------
 
-  /** Find out when an event that the URL names began, once a window at hand has it. */
-  locateEvent() {
-    const { page, event } = this;
-    if (!event || event.start !== undefined) return;
-    const kind = EVENT_KINDS.indexOf(event.kind);
-    for (const columns of page.data.events(page.thread?.process ?? 0).all()) {
-      const i = columns.call.findIndex((id, row) => id === event.id && columns.what[row] === kind);
-      if (i < 0) continue;
-      this.event = eventOf(columns, i);
-      this.showDetails();
-      return;
-    }
-  }
-
-  stepEvent(forward) {
-    const { page } = this;
-    const [from, to] = page.views.ranges.time;
-    const allowed = (columns, i) => {
-      const kind = EVENT_KINDS[columns.what[i]];
-      const { track } = TRACK_ROWS.find(({ kinds }) => kinds.includes(kind));
-      return !page.state.hidden.has(track) && (!page.looks.matcher.events || page.looks.matcher.events(kind));
-    };
-    const at = this.event?.start ?? (forward ? from - 1 : to + 1);
-    const windows = page.data.events(page.thread?.process ?? 0).all();
-    for (const columns of windows.filter((each) => each.start <= at + 1 && each.end >= at - 1)) {
-      const i = eventBeside(columns, at, forward, allowed);
-      if (i >= 0) return this.selectEvent(eventOf(columns, i), true);
-    }
-    page.pointing.tell(forward ? "No later event." : "No earlier event.");
-  }
-
   selectEvent(event, reveal = false) {
     const { page } = this;
-    this.call = null;
-    this.of = null;
-    this.event = event;
-    page.state.call = null;
-    page.state.event = { kind: event.kind, id: event.id };
+    Object.assign(this, { call: null, of: null, spot: null, event });
+    Object.assign(page.state, { call: null, picked: null, event: { kind: event.kind, id: event.id } });
     this.walk.clear();
     this.showDetails();
     page.pointing.tell(eventWords(event));
@@ -326,7 +289,7 @@ export class Selection {
     const { run, span } = page;
     if (event) {
       if (["mark", "span"].includes(event.kind)) this.run(this.showMark(event));
-      else if (event.start !== undefined) showEvent(place, { event, run, mark: null });
+      else showEvent(place, { event, run, mark: null });
       return;
     }
     const id = call?.what ?? this.of;
@@ -341,15 +304,14 @@ export class Selection {
         page.state.of = id;
         page.setView("sandwich");
       },
-      only: () => page.looks.setFilter(`name:${page.nameOf(id)}`),
+      only: () => page.looks.setFilter(`name:"${page.nameOf(id)}"`),
     };
-    showCall(place, { call, each: page.functionOf(id), sum: page.totals.get(id), run, span }, actions);
+    showCall(place, { call, each: page.functionOf(id), sum: page.sums.all.get(id), run, span }, actions);
   }
 
   async showMark(event) {
     const { page } = this;
-    page.marks ??= page.data.marks();
-    const mark = (await page.marks).find(({ id }) => id === event.id) ?? null;
+    const mark = await page.data.mark(event.id);
     if (this.event === event) showEvent(page.panel.details, { event, run: page.run, mark });
   }
 }

@@ -7,6 +7,7 @@ import { blockHeight, layoutBlocks, placeAt, ROW, rowTop } from "./geometry.js";
 import { drawBands, drawDepths, drawLabels, drawMarks } from "./overlay.js";
 import { drawPauses } from "./pauses.js";
 import { paintRows } from "./raster.js";
+import { rowByPath } from "./trees.js";
 
 // The canvas may not have more pixels than this at a side; no screen has.
 const MOST_PIXELS = 16_000;
@@ -264,14 +265,12 @@ export function stage(gutter) {
       const place = placeAt(y + scrolled, blocks, tops);
       return place === null ? null : blocks[place.block];
     },
-    /** Where merged calls show a call: the row that it is the largest of, or null. */
-    rowOfMerged({ thread, depth, call }) {
-      const block = blocks.find((each) => each.thread === thread);
+    /** Where merged calls of a thread show those that functions led to, the outermost first; null where nowhere. */
+    rowOfPath(thread, path, key = `t${thread}`) {
+      const block = blocks.find((each) => each.key === key && each.thread === thread);
       const [columns] = block?.parts[0]?.store.layers() ?? [];
-      if (!columns) return null;
-      const [first, last] = rowsOf(columns, depth);
-      const i = columns.call.subarray(first, last).indexOf(call);
-      return i < 0 ? null : { ...rowObject(columns, first + i), key: block.key };
+      const i = columns ? rowByPath(columns, path) : -1;
+      return i < 0 ? null : { ...rowObject(columns, i), key: block.key };
     },
     /** Scroll to the head of a block. */
     revealBlock(key) {

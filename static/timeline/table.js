@@ -30,14 +30,27 @@ export function sortRows(rows, sort, order) {
   });
 }
 
-/** Make the table; `actions` are sort(column) and choose(row). */
+/** Make the table; `actions` are sort(column), choose(row) and scrolled(y). */
 export function table(actions) {
   const root = element("div", { class: "table-pane table-frame", hidden: true, tabindex: -1 });
+  root.addEventListener("scroll", () => actions.scrolled(root.scrollTop), { passive: true });
+  let shown = [];
   return {
     element: root,
+    /** The function that stands `by` rows from another; the first or last where none does, null in an empty table. */
+    beside(id, by) {
+      const at = shown.indexOf(id);
+      if (at < 0) return shown.at(by > 0 ? 0 : -1) ?? null;
+      return shown[Math.min(Math.max(at + by, 0), shown.length - 1)];
+    },
+    /** Scroll a function's row into sight. */
+    reveal(id) {
+      root.querySelector(`tr[data-function="${id}"]`)?.scrollIntoView({ block: "nearest" });
+    },
     /** Show rows {each, sum, lit, colour}; `selected` is a function's id or null. */
     draw({ rows, sort, order, selected }) {
       const sorted = sortRows(rows, sort, order);
+      shown = sorted.slice(0, SHOWN).map(({ each }) => each.id);
       const most = Object.fromEntries(
         ["total", "self"].map((key) => [key, Math.max(1, ...rows.map(({ sum }) => sum[key]))]),
       );

@@ -38,7 +38,7 @@ export function toolbar(threads, actions) {
   const bands = Object.entries(BAND_NAMES).map(([band, [name, command]]) =>
     pressable(name, keysOf(command), () => actions.band(band), { "data-band": band }),
   );
-  const colour = choice("Colour", COLOUR_MODES, COLOUR_NAMES, (mode) => actions.colour(mode));
+  const colour = choice("Colour", COLOUR_MODES, COLOUR_NAMES, (mode) => actions.colour(mode), actions.leave);
   const gray = menu("Gray out", grayEntries(actions));
   const shown = menu("Tracks", trackEntries(actions));
   const thread = threads.length > 1 ? threadChoice(threads, actions) : null;
@@ -93,15 +93,37 @@ function pressable(name, keys, onclick, more = {}) {
   );
 }
 
-function choice(label, values, names, chosen) {
-  const options = values.map((value) => element("option", { value }, names[value]));
-  const made = element("select", { "aria-label": label, onchange: () => chosen(made.value) }, options);
+/** A list to choose from.  The hand that chose with the mouse goes on in the picture, with arrow keys it may choose on. */
+function dropdown(options, chosen, leave, more = {}) {
+  let byKey = false;
+  const made = element(
+    "select",
+    {
+      ...more,
+      onkeydown: () => {
+        byKey = true;
+      },
+      onpointerdown: () => {
+        byKey = false;
+      },
+      onchange: () => {
+        chosen(made.value);
+        if (!byKey) leave();
+      },
+    },
+    options,
+  );
   return made;
+}
+
+function choice(label, values, names, chosen, leave) {
+  const options = values.map((value) => element("option", { value }, names[value]));
+  return dropdown(options, (value) => chosen(value), leave, { "aria-label": label });
 }
 
 function threadChoice(threads, actions) {
   const options = threads.map(({ id, title }) => element("option", { value: id }, title));
-  const made = element("select", { onchange: () => actions.thread(Number(made.value)) }, options);
+  const made = dropdown(options, (id) => actions.thread(Number(id)), actions.leave);
   return element("label", { class: "group" }, element("span", { class: "soft" }, "Thread"), made);
 }
 

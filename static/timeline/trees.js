@@ -1,7 +1,10 @@
 // Merged trees as rows: a place for every caller and callee of a function.  Pure.
 
+import { rowsOf } from "./columns.js";
+
 /**
  * Lay a tree in pre-order out as the columns that decodeRows takes; children stand below their parent, from its left.
+ * A row's count is of the calls it is merged from.
  */
 export function treeRows({ depth, function: what, total_ns: total, calls }) {
   const begin = placesOf(depth, total);
@@ -14,7 +17,6 @@ export function treeRows({ depth, function: what, total_ns: total, calls }) {
     count: [],
     busy: [],
     call: [],
-    calls: [],
   };
   order.forEach((row, at) => {
     const before = at > 0 && depth[order[at - 1]] === depth[row] ? begin[order[at - 1]] : 0;
@@ -22,10 +24,9 @@ export function treeRows({ depth, function: what, total_ns: total, calls }) {
     columns.start.push(begin[row] - before);
     columns.duration.push(total[row]);
     columns.function.push(what[row]);
-    columns.count.push(1);
+    columns.count.push(calls[row]);
     columns.busy.push(total[row]);
     columns.call.push(row);
-    columns.calls.push(calls[row]);
   });
   return columns;
 }
@@ -40,4 +41,19 @@ function placesOf(depth, total) {
     ends.length = d + 2;
     return begin;
   });
+}
+
+/** Find the row of merged calls that a path of functions leads to, level by level; -1 when there is none. */
+export function rowByPath(columns, path) {
+  let [from, to] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let found = -1;
+  for (const [depth, id] of path.entries()) {
+    const [first, end] = rowsOf(columns, depth);
+    found = -1;
+    for (let i = first; i < end && found < 0; i += 1)
+      if (columns.what[i] === id && columns.begin[i] >= from && columns.begin[i] < to) found = i;
+    if (found < 0) return -1;
+    [from, to] = [columns.begin[found], columns.begin[found] + columns.duration[found]];
+  }
+  return found;
 }

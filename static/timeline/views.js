@@ -7,6 +7,7 @@ import { clampRange } from "./geometry.js";
 import { cssOf } from "./palette.js";
 import { pausedNote } from "./pauses.js";
 
+const NO_CALLS = "No call was recorded, and no sample fell into Python code.";
 const KINDS = { time: "time", lines: "time", table: "time", merged: "merged", sandwich: "sandwich" };
 
 /** The views of a page; they share its selection, filter, colours and selected time. */
@@ -23,6 +24,9 @@ export class Views {
     this.first = page.state.inner;
     this.answers = new Map();
     this.loading = false;
+    // How far each view is scrolled, and whether the one shown is still to be scrolled there.
+    this.scrolls = { [page.state.view]: page.state.y };
+    this.unscrolled = true;
   }
 
   get kind() {
@@ -47,9 +51,32 @@ export class Views {
     this.ranges[kind] = clampRange(range, this.domains[kind], kind === "time" ? undefined : 1000);
   }
 
-  /** Forget merged answers: the selected time has changed. */
+  /** Forget merged answers and the ways into them: the selected time has changed. */
   forget() {
     this.answers.clear();
+    this.page.ways.forgetMerged();
+  }
+
+  /** Show a view scrolled to where it was. */
+  open(view) {
+    this.page.state.y = this.scrolls[view] ?? 0;
+    this.unscrolled = true;
+    this.show(view);
+  }
+
+  /** Note how far the hand has scrolled what is shown. */
+  scrolledTo(y) {
+    if (this.unscrolled) return;
+    this.page.state.y = y;
+    this.scrolls[this.page.state.view] = y;
+  }
+
+  /** Scroll to where the view was, now that there is something to scroll. */
+  scrollBack() {
+    if (!this.unscrolled) return;
+    this.unscrolled = false;
+    const { stage, state, table } = this.page;
+    (state.view === "table" ? table.element : stage.pane).scrollTop = state.y;
   }
 
   /** Show a view; what it needs from the server comes when it comes. */
@@ -62,29 +89,50 @@ export class Views {
     this.showBlocks(view);
     this.showTable();
     page.gestures.sync();
-    page.showCrumbs();
+    page.ways.show();
     page.drawing.schedule();
   }
 
   showBlocks(view) {
     const { page } = this;
-    if (page.threads.length === 0) {
-      page.stage.show([]);
-      return page.stage.say("No call was recorded, and no sample fell into Python code.");
-    }
-    page.stage.say(null);
+    page.stage.say(page.called.length === 0 ? NO_CALLS : null);
     if (view === "time") page.stage.show(this.timeBlocks());
+    else if (page.called.length === 0 || view === "table") page.stage.show([]);
     else if (view === "lines") this.showLines();
-    else if (view === "merged") this.load(view, () => this.loadMerged());
-    else if (view === "sandwich") this.load(view, () => this.loadSandwich());
-    else page.stage.show([]);
+    else if (view === "merged") return this.load(view, () => this.loadMerged());
+    else if (view === "sandwich") return this.load(view, () => this.loadSandwich());
+    if (view !== "table") this.scrollBack();
   }
 
   timeBlocks() {
     const { page } = this;
-    return page.threads.map((thread) =>
+    if (page.called.length === 0) return [];
+    const blocks = page.called.map((thread) =>
       this.threadBlock(thread, (source) => page.data.callParts(thread.id, source.source, source.depths)),
     );
+    return [...blocks, ...this.silentBlocks()];
+  }
+
+  /** A line for those threads of which nothing was recorded, one for each process. */
+  silentBlocks() {
+    const { page } = this;
+    const silent = page.threads.filter(({ sources }) => sources.length === 0);
+    const processes = [...new Set(silent.map(({ process }) => process))];
+    return processes.map((process) => {
+      const threads = silent.filter((thread) => thread.process === process);
+      const more = threads.length > 1 ? ` and ${format.counted(threads.length - 1, "more thread")}` : "";
+      return {
+        key: `s${process}`,
+        kind: "silent",
+        title: threads[0].title + more,
+        note: "no samples or calls recorded",
+        thread: threads[0].id,
+        depths: 0,
+        folded: true,
+        fold: null,
+        parts: [],
+      };
+    });
   }
 
   threadBlock(thread, partsOf) {
@@ -95,7 +143,11 @@ export class Views {
       key: `t${thread.id}`,
       kind: "thread",
       title: thread.title,
-      note: [sourceNote(source, thread.interval_ns), pausedNote([page.processOf(thread.id)])]
+      note: [
+        sourceNote(source, thread.interval_ns),
+        page.state.range && this.chosenNote(thread, name),
+        pausedNote([page.processOf(thread.id)]),
+      ]
         .filter(Boolean)
         .join(", "),
       thread: thread.id,
@@ -106,6 +158,16 @@ export class Views {
       parts: partsOf(source),
       extra: thread.sources.length > 1 && this.sourceChoice(thread, name),
     };
+  }
+
+  /** How much of a thread's calls lies in the selected time, once that is known. */
+  chosenNote(thread, source) {
+    const sums = [...this.page.sums.of(thread.id).values()];
+    if (this.page.sums.asked) return null;
+    const calls = sums.reduce((sum, each) => sum + each.calls, 0);
+    const many =
+      source === "exact" ? format.counted(calls, "call") : format.counted(calls, "stretch", "stretches");
+    return `${many} in the selected time`;
   }
 
   sourceChoice(thread, name) {
@@ -124,9 +186,14 @@ export class Views {
     else page.state.sampled.delete(id);
     page.selection.clear();
     this.forget();
-    page.loadTotals();
+    page.sums.load();
     this.show(page.state.view);
     page.remember();
+  }
+
+  /** Unfold a thread's calls, if they are folded. */
+  unfold(id) {
+    if (this.page.state.folded.has(id)) this.fold(id);
   }
 
   fold(id) {
@@ -141,26 +208,37 @@ export class Views {
     const { page } = this;
     const blocks = this.lineBlocks();
     page.stage.show(blocks);
-    if (blocks.length === 0) page.stage.say("No function that was called here matches the filter.");
+    if (blocks.length > 0 || page.sums.asked) return;
+    const { title } = page.thread;
+    page.stage.say(
+      page.looks.matcher.functions
+        ? `No function that was called in ${title} matches the filter.`
+        : `No call of ${title} in this time was recorded.`,
+    );
   }
 
   lineBlocks() {
     const { page } = this;
     const thread = page.thread;
     const source = page.sourceOf(thread.id);
-    const ids = page.looks
-      .matches()
+    const sums = page.sums.of(thread.id);
+    const test = page.looks.matcher.functions;
+    const ids = [...sums]
+      .filter(([id]) => !test || test(page.functionOf(id)))
       .sort((one, other) => other[1].total - one[1].total)
       .map(([id]) => id);
     return page.data.lineParts(thread.id, source, ids).map(([id, part]) => {
-      const each = page.functions[id];
-      const { calls, total, self } = page.totals.get(id);
+      const each = page.functionOf(id);
+      const { calls, total, self } = sums.get(id);
+      const times = `${format.duration(Math.round(total))}, itself ${format.duration(Math.round(self))}`;
       return {
         key: `f${id}`,
         kind: "line",
         group: "lines",
         title: each.qualname,
-        note: `${format.place(each.path, each.line)} · ${format.counted(calls, "call")} · ${format.duration(Math.round(total))}, itself ${format.duration(Math.round(self))}`,
+        note: [format.place(each.path, each.line), format.counted(calls, "call"), times]
+          .filter(Boolean)
+          .join(" · "),
         thread: thread.id,
         source,
         depths: 1,
@@ -172,15 +250,23 @@ export class Views {
     });
   }
 
+  /** What the answer about a view depends on. */
+  keyOf(view) {
+    const { state, called, sourceOf } = this.page;
+    const sources = called.map(({ id }) => sourceOf(id)).join(",");
+    const of = view === "sandwich" ? `${state.thread} ${this.middle()}` : "";
+    return [view, state.range?.join("-"), sources, of].join(" ");
+  }
+
   /** Show what is at hand of a view, else ask for it and show it then, if it is still wanted. */
   async load(view, ask) {
     const { page } = this;
-    const key = `${view} ${page.state.thread} ${view === "sandwich" ? this.middle() : ""}`;
-    const had = this.answers.get(key);
-    if (had) return this.showAnswer(view, had);
-    page.stage.show([]);
-    this.loading = true;
+    const key = this.keyOf(view);
     this.wanted = key;
+    this.loading = !this.answers.has(key);
+    if (!this.loading) return this.showAnswer(view, this.answers.get(key));
+    this.unscrolled = true;
+    page.stage.show([]);
     try {
       const answer = await ask();
       this.answers.set(key, answer);
@@ -193,16 +279,19 @@ export class Views {
     }
   }
 
-  showAnswer(view, { blocks, total }) {
+  showAnswer(view, { blocks, total, nothing = null }) {
     const { page } = this;
     this.loading = false;
+    const shown = blocks();
+    page.stage.show(shown);
+    if (shown.length === 0) return page.stage.say(nothing);
     const before = this.domains[view];
     const wasWhole = this.ranges[view][0] <= before[0] && this.ranges[view][1] >= before[1];
     this.domains[view] = [0, Math.max(1, total)];
     const kept = this.first ?? (wasWhole ? this.domains[view] : this.ranges[view]);
     this.first = null;
     this.ranges[view] = clampRange(kept, this.domains[view]);
-    page.stage.show(blocks());
+    this.scrollBack();
     page.gestures.sync();
     page.drawing.schedule();
   }
@@ -210,12 +299,13 @@ export class Views {
   async loadMerged() {
     const { page } = this;
     const { range } = page.state;
+    const { called } = page;
     const trees = await Promise.all(
-      page.threads.map((thread) => page.data.merged(thread.id, page.sourceOf(thread.id), range)),
+      called.map((thread) => page.data.merged(thread.id, page.sourceOf(thread.id), range)),
     );
     const total = Math.max(1, ...trees.map((tree) => tree.total));
     const blocks = () =>
-      page.threads.map((thread, i) => {
+      called.map((thread, i) => {
         const { depths, store } = trees[i];
         const block = this.threadBlock(thread, () => [{ first: 0, depths, store, offset: 0 }]);
         return { ...block, depths, kind: "merged" };
@@ -226,20 +316,28 @@ export class Views {
   /** The function in the sandwich: the one asked for, else the selected, else the one that takes most time. */
   middle() {
     const { page } = this;
-    const first = [...page.totals].sort((one, other) => other[1].self - one[1].self)[0]?.[0];
+    const sums = [...page.sums.of(page.thread.id)];
+    const first = sums.sort((one, other) => other[1].self - one[1].self)[0]?.[0];
     return page.state.of ?? page.selection.anchor?.id ?? first ?? null;
   }
 
   async loadSandwich() {
     const { page } = this;
     const of = this.middle();
-    if (of === null || !page.functions[of]) return { blocks: () => [], total: 1 };
-    page.state.of = of;
-    page.remember();
     const thread = page.thread;
     const source = page.sourceOf(thread.id);
+    const none = (nothing) => ({ blocks: () => [], total: 1, nothing });
+    if (!source) return none(`No samples or calls of ${thread.title} were recorded.`);
+    if (of === null) return none(page.sums.asked ? null : "No function was called in this time.");
+    if (of >= 0 && !page.functions[of]) return none(`The run has no function ${of}.`);
+    page.state.of = of;
+    page.remember();
     const answer = await page.data.sandwich(thread.id, source, of, page.state.range);
-    const each = page.functions[of];
+    const each = page.functionOf(of);
+    if (answer.calls === 0 && answer.total_ns === 0)
+      return none(
+        `${each.qualname} isn't called in ${thread.title}${page.state.range ? " in the selected time" : ""}.`,
+      );
     const block = (key, title, note, { depths, store }, upward) => ({
       key,
       kind: key,
@@ -270,15 +368,15 @@ export class Views {
   showTable() {
     const { page } = this;
     if (page.state.view !== "table") return;
-    const { matcher, lit } = page.looks;
-    const rows = [...page.totals]
-      .filter(([id]) => page.functions[id])
-      .filter(([id]) => !matcher.functions || matcher.functions(page.functions[id]))
-      .map(([id, sum]) => ({
-        each: page.functions[id],
+    const { matcher, lit, colours } = page.looks;
+    const rows = [...page.sums.all]
+      .map(([id, sum]) => ({ each: page.functionOf(id), sum }))
+      .filter(({ each }) => !matcher.functions || matcher.functions(each))
+      .map(({ each, sum }) => ({
+        each,
         sum,
-        lit: lit === null || lit[id] === 1,
-        colour: cssOf(page.looks.colours[id]),
+        lit: lit === null || lit[each.id] === 1,
+        colour: cssOf(colours[each.id] ?? page.palette.dim),
       }));
     page.table.draw({
       rows,
@@ -286,5 +384,6 @@ export class Views {
       order: page.state.order,
       selected: page.selection.anchor?.id ?? null,
     });
+    if (rows.length > 0) this.scrollBack();
   }
 }

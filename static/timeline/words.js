@@ -6,6 +6,15 @@ import { momentText } from "./ticks.js";
 
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
 
+/** A row of merged calls under the pointer; `of` is all the time that is merged. */
+export function mergedWords(row, each, sum, of) {
+  const name = `${each.qualname} ${format.place(each.path, each.line)}`.trim();
+  const times = `${format.duration(Math.round(row.duration))}, ${format.share(row.duration / of)} of what is merged`;
+  const all =
+    sum && `all its ${format.counted(sum.calls, "call")}: ${format.duration(Math.round(sum.total))}`;
+  return [name, `${format.counted(row.count, "call")} this way: ${times}`, all].filter(Boolean).join("  ·  ");
+}
+
 /** A row under the pointer: what it is, how long, and how much its function takes in all. */
 export function rowWords(row, each, sum, span) {
   const parts = [];
@@ -26,13 +35,14 @@ export function rowWords(row, each, sum, span) {
   return parts.join("  ·  ");
 }
 
-/** An event under the pointer. */
-export function eventWords({ kind, start, duration, count, busy }) {
+/** An event under the pointer; `name` is that of a mark or span, where it is known. */
+export function eventWords({ kind, start, duration, count, busy }, name = null) {
   const at = `at ${momentText(start, duration)}`;
   if (count > 1) {
     return `${format.count(count)} × ${KIND_NAMES[kind]} in ${format.duration(duration)}, ${format.duration(busy)} together  ·  ${at}`;
   }
-  return kind === "mark" ? `mark  ·  ${at}` : `${KIND_NAMES[kind]}, ${format.duration(duration)}  ·  ${at}`;
+  const what = name === null ? KIND_NAMES[kind] : `${KIND_NAMES[kind]} ${name}`;
+  return kind === "mark" ? `${what}  ·  ${at}` : `${what}, ${format.duration(duration)}  ·  ${at}`;
 }
 
 /** Since when compiled code goes through a function. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -208,6 +210,30 @@ def run(server: str, bundle_file: Path) -> str:
 def own_run(server: str, bundle_file: Path) -> dict[str, str]:
     """A run that the test may delete: the server's answer to its upload."""
     return post(server, bundle_file)
+
+
+@pytest.fixture(scope="session")
+def recorded_runs() -> ModuleType:
+    """The programs beside this file, and what reads their bundles."""
+    path = Path(__file__).with_name("recorded_runs.py")
+    spec = importlib.util.spec_from_file_location("recorded_runs", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["recorded_runs"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def recordings(
+    pypy: str,
+    upload: Callable[[Path], str],
+    recorded_runs: ModuleType,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """Recorded runs by the name of their program."""
+    folder = tmp_path_factory.mktemp("recordings")
+    return {name: recorded_runs.record(pypy, folder, name, upload) for name in recorded_runs.PROGRAMS}
 
 
 # --- the bundle -------------------------------------------------------------------

@@ -591,7 +591,7 @@ def test_a_filter_leaves_the_lines_of_its_matches(page: Page, seven: str, when: 
     assert [block["title"] for block in found["blocks"]] == ["Box.fizz", "Box.baz"]
     page.locator("#filter").fill("nobody")
     when("d => d.blocks.length === 0")
-    expect(page.locator(".nothing")).to_contain_text("No function that was called here matches")
+    expect(page.locator(".nothing")).to_contain_text("No function that was called in MainThread matches")
     page.locator("#filter").fill("")
     when("d => d.blocks.length === 6")
     expect(page.locator(".nothing")).to_be_hidden()

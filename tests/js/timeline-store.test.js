@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeRows, windowOf } from "../../static/timeline/columns.js";
+import { decodeRows, rowObject, windowOf } from "../../static/timeline/columns.js";
 import { fixedStore, windowStore } from "../../static/timeline/store.js";
-import { treeRows } from "../../static/timeline/trees.js";
+import { rowByPath, treeRows } from "../../static/timeline/trees.js";
 
 const DOMAIN = [0, 1000e6];
 
@@ -89,6 +89,22 @@ test("a merged tree has its children below it, from its left", () => {
   const columns = decodeRows(rows, windowOf({ start_ns: 0, end_ns: 100, resolution_ns: 1 }));
   assert.deepEqual([...columns.what], [5, 6, 8, 7]);
   assert.deepEqual([...columns.begin], [0, 0, 60, 0]);
-  assert.deepEqual(rows.calls, [1, 2, 4, 3]);
+  assert.deepEqual([...columns.count], [1, 2, 4, 3]);
   assert.equal(fixedStore(columns).layers()[0], columns);
+});
+
+test("a path of functions leads to its row of a merged tree, or to none", () => {
+  const tree = {
+    depth: [0, 1, 2, 1, 2],
+    function: [5, 6, 7, 8, 7],
+    total_ns: [100, 60, 10, 30, 20],
+    calls: [1, 2, 3, 4, 5],
+  };
+  const columns = decodeRows(treeRows(tree), windowOf({ start_ns: 0, end_ns: 100, resolution_ns: 1 }));
+  const found = (...path) => rowObject(columns, rowByPath(columns, path));
+  assert.equal(found(5, 6, 7).duration, 10);
+  assert.equal(found(5, 8, 7).duration, 20);
+  assert.equal(found(5).count, 1);
+  assert.equal(rowByPath(columns, [5, 7]), -1);
+  assert.equal(rowByPath(columns, []), -1);
 });

@@ -299,6 +299,8 @@ test("filters match texts, places, patterns, packages and categories", () => {
   assert.deepEqual(matched("-name:push cat:program"), [0]);
   assert.deepEqual(matched('pkg:"standard library"'), [2]);
   assert.deepEqual(matched("cat:gc"), []);
+  assert.deepEqual(matched('name:"push"'), []);
+  assert.deepEqual(matched('name:"BODY.push" name:ho'), [0, 1]);
 });
 
 test("events are matched by category alone", () => {
@@ -312,6 +314,8 @@ test("a filter that can't be read is refused in a sentence", () => {
   for (const [text, part] of [
     ["/(/", "regular expression"],
     ["/open", "closing"],
+    ["/push/g", "“g”"],
+    ["/push/iy", "“y”"],
     ['"open', "quotation"],
     ["colour:red", "no field"],
     ["cat:cats", "no category"],
@@ -326,10 +330,11 @@ test("a filter that can't be read is refused in a sentence", () => {
 test("the state goes into the URL and comes back", () => {
   assert.equal(writeState(readState("")), "");
   const query =
-    "?view=lines&at=5-100&in=2-4&range=7-9&call=2.exact.17&event=major step.4&of=3&filter=a+-b&colour=self&gray=inside,same" +
+    "?view=lines&at=5-100&in=2-4&range=7-9&call=2.exact.17&event=major step.4&of=3&function=6&filter=a+-b&colour=self&gray=inside,same" +
     "&bands=gc&hide=jit&fold=1,2&sampled=0&sort=calls&order=asc&y=40";
   const state = readState(query);
   assert.deepEqual(state.call, { thread: 2, source: "exact", call: 17 });
+  assert.equal(readState("?of=-1").of, -1);
   assert.deepEqual(state.event, { kind: "major step", id: 4 });
   assert.deepEqual(readState(writeState(state)), state);
   assert.deepEqual(readState("?view=x&at=9-3&call=z&gray=no&sort=1"), readState(""));
@@ -338,7 +343,12 @@ test("the state goes into the URL and comes back", () => {
 test("no key means two things, and every view and way to gray has one", () => {
   const all = COMMANDS.flatMap(({ keys = [], codes = [] }) => [...keys, ...codes]);
   assert.equal(new Set(all).size, all.length);
+  // French, Russian, Dvorak: the place of W; the letter of the place; the letter typed, at the place of W.
   assert.equal(commandOf({ key: "z", code: "KeyW" }), "zoomIn");
+  assert.equal(commandOf({ key: "ц", code: "KeyW" }), "zoomIn");
+  assert.equal(commandOf({ key: "т", code: "KeyN" }), "nextMatch");
+  assert.equal(commandOf({ key: ",", code: "KeyW" }), "previousEvent");
+  assert.equal(commandOf({ key: "é", code: "Digit2" }), null);
   assert.equal(commandOf({ key: "F", code: "KeyF" }), "zoomToCall");
   assert.equal(commandOf({ key: "N", code: "KeyN", shiftKey: true }), "previousMatch");
   assert.equal(commandOf({ key: "w", code: "KeyW", ctrlKey: true }), null);
