@@ -1,6 +1,6 @@
 // Which colour a call has.  Pure: pixels in, pixels out; the page reads the pixels from tokens.css.
 
-import { ink, mix } from "./raster.js";
+import { mix } from "./raster.js";
 
 export const COLOUR_MODES = ["function", "frequency", "self", "package", "state", "thread"];
 export const COLOUR_NAMES = {
@@ -84,7 +84,6 @@ export function rowColours(columns, look, lit) {
     if (look.byState) colour = look.states[columns.state[i] < 0 ? unknown : columns.state[i]];
     if (lit !== null && !lit(columns, i)) colour = look.dim;
     if (columns.what[i] === look.highlight) colour = mix(colour, look.ink, 0.76);
-    if (columns.count[i] > 1) colour = mix(colour, look.paper, ink(columns.busy[i], columns.duration[i]));
     colours[i] = colour;
   }
   return colours;

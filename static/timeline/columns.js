@@ -4,19 +4,16 @@
  * Decode the columns of an answer about a `window`, {start, end, resolution}.
  *
  * `first[d]` to `first[d + 1]` are the rows of depth d, `longest[d]` is the longest of them.  Starts are differences within a depth, the first of
- * each counts from the window's start.
+ * each counts from the window's start.  `until[i]` is when the last ended of the rows of a depth up to row i: spans nest and overlap, so that
+ * their own ends are in no order to search.
  */
 export function decodeRows(rows, window) {
   const length = rows.start.length;
-  const depths = length > 0 ? rows.depth[length - 1] + 1 : 0;
-  const columns = {
+  return indexed({
     ...window,
     length,
-    depths,
-    first: new Int32Array(depths + 1),
-    longest: new Float64Array(depths),
     depth: new Int32Array(rows.depth),
-    begin: new Float64Array(length),
+    begin: startsOf(rows, window.start),
     duration: new Float64Array(rows.duration),
     what: new Int32Array(rows.function),
     count: new Int32Array(rows.count),
@@ -24,26 +21,49 @@ export function decodeRows(rows, window) {
     call: new Float64Array(rows.call),
     state: column(rows.state, length),
     trace: column(rows.trace, length),
-  };
-  fillStarts(columns, rows);
-  return columns;
+  });
+}
+
+const OF_ROWS = ["depth", "begin", "duration", "what", "count", "busy", "call", "state", "trace"];
+
+/** Give some rows of columns, those of the numbers `which` in their order, as columns. */
+export function pickRows(columns, which) {
+  const picked = OF_ROWS.map((name) => [
+    name,
+    columns[name].constructor.from(which, (i) => columns[name][i]),
+  ]);
+  return indexed({ ...columns, ...Object.fromEntries(picked), length: which.length });
 }
 
 const column = (values, length) =>
   values?.length === length ? new Int32Array(values) : new Int32Array(length).fill(-1);
 
-function fillStarts({ first, longest, begin, duration, length, depths, start: zero }, { depth, start }) {
+function startsOf({ depth, start }, zero) {
+  const begin = new Float64Array(start.length);
+  for (let i = 0; i < begin.length; i += 1)
+    begin[i] = start[i] + (i > 0 && depth[i] === depth[i - 1] ? begin[i - 1] : zero);
+  return begin;
+}
+
+/** Complete columns by what rows are found with. */
+function indexed(columns) {
+  const { length, depth, begin, duration } = columns;
+  const depths = length > 0 ? depth[length - 1] + 1 : 0;
+  const first = new Int32Array(depths + 1);
+  const longest = new Float64Array(depths);
+  const until = new Float64Array(length);
   let at = 0;
   for (let d = 0; d < depths; d += 1) {
     first[d] = at;
-    let time = zero;
+    let last = Number.NEGATIVE_INFINITY;
     for (; at < length && depth[at] === d; at += 1) {
-      time += start[at];
-      begin[at] = time;
-      if (duration[at] > longest[d]) longest[d] = duration[at];
+      last = Math.max(last, begin[at] + duration[at]);
+      until[at] = last;
+      longest[d] = Math.max(longest[d], duration[at]);
     }
   }
   first[depths] = length;
+  return { ...columns, depths, first, longest, until };
 }
 
 /** The window that an answer is about. */
@@ -57,40 +77,17 @@ export const windowOf = ({ start_ns: start, end_ns: end, resolution_ns: resoluti
 export const rowsOf = (columns, depth) =>
   depth >= 0 && depth < columns.depths ? [columns.first[depth], columns.first[depth + 1]] : [0, 0];
 
-/** Find the first row of a depth that ends after a time. */
-export function firstAfter(columns, depth, time) {
-  let [low, high] = rowsOf(columns, depth);
+/** Find the first row of a depth that ends after a time; of those behind it, some may have ended before. */
+export function firstAfter({ first, until, depths }, depth, time) {
+  if (!(depth >= 0 && depth < depths)) return 0;
+  let low = first[depth];
+  let high = first[depth + 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (columns.begin[middle] + columns.duration[middle] > time) high = middle;
+    if (until[middle] > time) high = middle;
     else low = middle + 1;
   }
   return low;
-}
-
-/** Find the row of a depth at a time, the longest of those within `reach` of it; -1 when there is none. */
-export function rowAt(columns, depth, time, reach = 0) {
-  const [, end] = rowsOf(columns, depth);
-  let found = -1;
-  for (
-    let i = firstAfter(columns, depth, time - reach);
-    i < end && columns.begin[i] <= time + reach;
-    i += 1
-  ) {
-    const holds = columns.begin[i] <= time && columns.begin[i] + columns.duration[i] > time;
-    if (holds && columns.duration[i] > 2 * reach) return i;
-    if (found < 0 || columns.duration[i] > columns.duration[found]) found = i;
-  }
-  return found;
-}
-
-/** Find the row that holds a call at a depth, by its number or else by its place; -1 when there is none. */
-export function rowOfCall(columns, depth, call, start) {
-  const [first, end] = rowsOf(columns, depth);
-  const near = firstAfter(columns, depth, start);
-  if (near < end && columns.call[near] === call) return near;
-  const holds = near < end && columns.begin[near] <= start;
-  return holds ? near : near > first && columns.call[near - 1] === call ? near - 1 : -1;
 }
 
 /** One row as an object, for what is told about it. */

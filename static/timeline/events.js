@@ -1,13 +1,17 @@
 // What JIT, collector and program did, as rows of tracks.  Pure.
 
+import { pickRows, rowsOf } from "./columns.js";
 import { EVENT_KINDS } from "./filter.js";
 
-/** The tracks from top to bottom: what their events are, and what they are called. */
+// Deeper than this nobody could tell them apart in a track; what is deeper stands on the last.
+const MOST_LEVELS = 4;
+
+/** The tracks from top to bottom: what they are called, and what their events are, the later over the earlier. */
 export const TRACK_ROWS = [
   { track: "jit", name: "JIT", kinds: ["tracing", "optimising", "backend"] },
   { track: "jit", name: "aborts", kinds: ["abort"] },
   { track: "gc", name: "GC", kinds: ["minor", "major step", "major"] },
-  { track: "marks", name: "marks", kinds: ["mark", "span"] },
+  { track: "marks", name: "marks", kinds: ["span", "mark"] },
 ];
 
 export const KIND_NAMES = {
@@ -36,6 +40,36 @@ export function eventRows(tracks) {
     for (const [key, values] of Object.entries(columns)) for (const value of parts[key]) values.push(value);
   }
   return columns;
+}
+
+// Columns -> their levels, since a picture of them is drawn many times.
+const levelsMade = new WeakMap();
+
+/**
+ * Part columns of events into levels, columns each, so that those of a kind don't overlap on a level: spans nest, those of
+ * several threads overlap, and PyPy traces while it traces.
+ *
+ * What nests stands on a deeper level than what it is in.
+ */
+export function levelsOf(columns) {
+  if (!levelsMade.has(columns)) levelsMade.set(columns, layOut(columns));
+  return levelsMade.get(columns);
+}
+
+function layOut(columns) {
+  const levels = [[]];
+  for (let depth = 0; depth < columns.depths; depth += 1) {
+    const ends = [];
+    const [first, end] = rowsOf(columns, depth);
+    for (let i = first; i < end; i += 1) {
+      const free = ends.findIndex((each) => each <= columns.begin[i]);
+      const level = Math.min(free < 0 ? ends.length : free, MOST_LEVELS - 1);
+      ends[level] = Math.max(ends[level] ?? 0, columns.begin[i] + columns.duration[i]);
+      levels[level] ??= [];
+      levels[level].push(i);
+    }
+  }
+  return levels.length === 1 ? [columns] : levels.map((which) => pickRows(columns, which));
 }
 
 /** Find the event after or before a time among rows of the tracks shown; -1 when there is none. */

@@ -4,6 +4,7 @@ import { duration } from "../format.js";
 import { ROW } from "./geometry.js";
 import { cutMiddle, labelPlace } from "./labels.js";
 import { cssOf, lightness } from "./palette.js";
+import { shade } from "./raster.js";
 
 // The advance of one character of the labels' font, measured on the first use.
 let characterWidth = 0;
@@ -29,14 +30,16 @@ export function drawLabels(context, boxes, { nameOf, palette }, { width }) {
     if (place === null) continue;
     const text = cutMiddle(nameOf(columns.what[row]), Math.floor(place.room / characterWidth));
     if (text === "") continue;
-    context.fillStyle = labelInk(columns.colours[row], palette);
+    context.fillStyle = labelInk(columns, row, palette);
     context.fillText(text, place.x, top + ROW / 2);
   }
 }
 
-function labelInk(colour, palette) {
-  if (colour === palette.dim) return palette.css["ink-faint"];
-  return lightness(colour) > 0.5 ? palette.css["label-dark"] : palette.css["label-light"];
+function labelInk(columns, row, palette) {
+  if (columns.colours[row] === palette.dim) return palette.css["ink-faint"];
+  return lightness(shade(columns, row, palette.paper)) > 0.5
+    ? palette.css["label-dark"]
+    : palette.css["label-light"];
 }
 
 let hatches = new Map();

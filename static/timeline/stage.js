@@ -2,11 +2,11 @@
 
 import { element, fill } from "../element.js";
 import { rowColours } from "./colours.js";
-import { firstAfter, rowAt, rowObject, rowsOf } from "./columns.js";
+import { firstAfter, rowObject, rowsOf } from "./columns.js";
 import { blockHeight, layoutBlocks, placeAt, ROW, rowTop } from "./geometry.js";
 import { drawBands, drawDepths, drawLabels, drawMarks } from "./overlay.js";
 import { drawPauses } from "./pauses.js";
-import { paintRows } from "./raster.js";
+import { paintRows, pixelsOf, rowAt } from "./raster.js";
 import { rowByPath } from "./trees.js";
 
 // The canvas may not have more pixels than this at a side; no screen has.
@@ -209,8 +209,8 @@ export function stage(gutter) {
         let row = firstAfter(columns, line, range[0]);
         for (; row < end && columns.begin[row] < range[1]; row += 1) {
           const width = columns.duration[row] * perNs;
-          if (width < least) continue;
           const start = columns.begin[row];
+          if (width < least || start + columns.duration[row] < range[0]) continue;
           if (above.some((each) => start >= each.start && start < each.end)) continue;
           yield { block, depth, top, columns, row, x: (columns.begin[row] - range[0]) * perNs, width };
         }
@@ -251,11 +251,12 @@ export function stage(gutter) {
       const part = block.parts.find(
         (each) => place.depth >= each.first && place.depth < each.first + each.depths,
       );
-      const perNs = size.width / (range[1] - range[0]);
+      const scale = { from: range[0], perNs: (size.width * size.ratio) / (range[1] - range[0]) };
+      const pixel = x * size.ratio;
       for (const columns of part?.store.layers(range, size.width).reverse() ?? []) {
-        const time = range[0] + x / perNs;
-        if (time < columns.start || time >= columns.end) continue;
-        const i = rowAt(columns, place.depth - part.first + part.offset, time, REACH / perNs);
+        const [left, right] = pixelsOf(columns, scale, picture.width);
+        if (pixel < left || pixel >= right) continue;
+        const i = rowAt(columns, place.depth - part.first + part.offset, scale, pixel, REACH * size.ratio);
         return i < 0 ? null : { ...rowObject(columns, i), key: block.key, block, depth: place.depth };
       }
       return null;

@@ -3,11 +3,11 @@
 import { element } from "../element.js";
 import * as format from "../format.js";
 import { line, pointer, scaleLinear } from "../vendor/d3.js";
-import { firstAfter, rowAt, rowObject, rowsOf } from "./columns.js";
-import { TRACK_ROWS } from "./events.js";
+import { firstAfter, rowObject, rowsOf } from "./columns.js";
+import { levelsOf, TRACK_ROWS } from "./events.js";
 import { EVENT_KINDS } from "./filter.js";
 import { drawPauses, pauseAt, pausesIn, pauseWords } from "./pauses.js";
-import { mix, paintLine } from "./raster.js";
+import { mix, paintLine, pixelsOf, rowAt } from "./raster.js";
 import { bucketAt, memoryPoints, paintStack } from "./ribbon.js";
 import { resize } from "./stage.js";
 
@@ -16,6 +16,10 @@ const RIBBON = 44;
 export const RIBBON_PX = 5;
 const TRACK = 14;
 const REACH_PX = 3;
+// How much lower than the event it is in one begins, and how much nearer to the ink it is.
+const INSET = 3;
+const DEEPER = 0.6;
+const MARK = EVENT_KINDS.indexOf("mark");
 
 const images = new WeakMap();
 
@@ -156,7 +160,7 @@ function makeLane({ track, name, kinds }, gutter, actions) {
   );
   const depths = kinds.map((kind) => EVENT_KINDS.indexOf(kind));
   let scene = null;
-  const at = (event) => eventAt(scene, depths, pointer(event, canvas)[0], canvas.clientWidth);
+  const at = (event) => eventAt(scene, depths, pointer(event, canvas)[0], canvas.width);
   canvas.addEventListener("pointermove", (event) => {
     const found = at(event);
     canvas.classList.toggle("on", found !== null);
@@ -174,9 +178,8 @@ function makeLane({ track, name, kinds }, gutter, actions) {
     if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, TRACK, ratio);
     const context = canvas.getContext("2d", { alpha: false });
     const { image, pixels } = imageOf(canvas);
-    const lane = laneLine(next, depths, canvas.width, width);
     pixels.fill(palette.paper);
-    for (let y = 1; y < canvas.height - 1; y += 1) pixels.set(lane, y * canvas.width);
+    layStrips(pixels, canvas, laneStrips(next, depths, canvas.width, width), palette.paper, ratio);
     context.putImageData(image, 0, 0);
     if (!event || !kinds.includes(event.kind) || event.start === undefined) return;
     const perNs = canvas.width / (range[1] - range[0]);
@@ -188,38 +191,80 @@ function makeLane({ track, name, kinds }, gutter, actions) {
   return { element: root, track, draw };
 }
 
-function laneLine({ store, range, palette, lit }, depths, width, wide) {
-  const lane = new Uint32Array(width).fill(palette.paper);
+/**
+ * The lines of pixels that a lane is made of, each over those before it: {line, inset, depth, level}.
+ *
+ * What nests in an event of its kind stands before it, lower and darker; what of the next kind is there, before both.
+ */
+function laneStrips({ store, range, palette, lit }, depths, width, wide) {
+  const layers = store?.layers(range, wide) ?? [];
   const scale = { from: range[0], perNs: width / (range[1] - range[0]) };
-  for (const columns of store?.layers(range, wide) ?? []) {
-    const left = Math.max(0, Math.round((columns.start - range[0]) * scale.perNs));
-    const right = Math.min(width, Math.round((columns.end - range[0]) * scale.perNs));
+  const strips = depths.flatMap((depth) => {
+    const levels = Math.max(1, ...layers.map((columns) => levelsWith(columns, depth)));
+    return Array.from({ length: levels }, (_, level) => ({
+      depth,
+      level,
+      inset: level * INSET,
+      line: new Uint32Array(width).fill(palette.paper),
+    }));
+  });
+  for (const columns of layers) {
+    const [left, right] = pixelsOf(columns, scale, width);
     if (right <= left) continue;
-    lane.fill(palette.paper, left, right);
-    for (const depth of depths) {
-      const [first, last] = rowsOf(columns, depth);
-      if (first === last) continue;
-      const full = lit(depth) ? palette.events[depth] : palette.dim;
-      columns.pixels ??= new Uint32Array(columns.length);
-      for (let i = first; i < last; i += 1) {
-        const part = columns.count[i] > 1 ? Math.max(0.45, columns.busy[i] / (columns.duration[i] || 1)) : 1;
-        columns.pixels[i] = mix(full, palette.paper, Math.min(1, part));
-      }
-      paintLine(lane, columns, depth, scale, columns.pixels, left, right, palette.paper);
+    for (const { depth, level, line } of strips) {
+      line.fill(palette.paper, left, right);
+      const rows = levelsOf(columns)[level];
+      if (!rows) continue;
+      const full = mix(lit(depth) ? palette.events[depth] : palette.dim, palette.ink, DEEPER ** level);
+      // A mark lasts no time: how much of a pixel it covers says nothing.
+      const paper = depth === MARK ? full : palette.paper;
+      paintLine(line, rows, depth, scale, paintedIn(rows, depth, full), left, right, paper);
     }
   }
-  return lane;
+  return strips;
 }
 
-function eventAt({ store, range } = {}, depths, x, width) {
-  const perNs = width / (range[1] - range[0]);
-  const time = range[0] + x / perNs;
-  const columns = store?.layers(range, width).findLast((each) => each.start <= time && each.end > time);
+/** On how many levels events of a kind lie. */
+function levelsWith(columns, depth) {
+  const levels = levelsOf(columns);
+  return levels.findLastIndex((rows) => rowsOf(rows, depth)[0] < rowsOf(rows, depth)[1]) + 1;
+}
+
+function paintedIn(columns, depth, colour) {
+  columns.pixels ??= new Uint32Array(columns.length);
+  columns.pixels.fill(colour, ...rowsOf(columns, depth));
+  return columns.pixels;
+}
+
+/** Lay the strips of a lane into its image. */
+function layStrips(pixels, { width, height }, strips, paper, ratio) {
+  const insets = [...new Set(strips.map(({ inset }) => inset))].sort((one, other) => one - other);
+  for (const inset of insets) {
+    const lane = new Uint32Array(width).fill(paper);
+    for (const { line } of strips.filter((each) => each.inset <= inset))
+      for (let x = 0; x < width; x += 1) if (line[x] !== paper) lane[x] = line[x];
+    for (let y = 1 + Math.round(inset * ratio); y < height - 1; y += 1) pixels.set(lane, y * width);
+  }
+}
+
+/** The event at a place of a lane, the shortest of those that are there; else one near it. */
+function eventAt({ store, range, ratio } = {}, depths, place, width) {
+  const scale = { from: range[0], perNs: width / (range[1] - range[0]) };
+  const x = place * ratio;
+  const columns = store?.layers(range, width / ratio).findLast((each) => {
+    const [left, right] = pixelsOf(each, scale, width);
+    return x >= left && x < right;
+  });
   if (!columns) return null;
-  // What is drawn last lies on top.
-  for (const depth of [...depths].reverse()) {
-    const i = rowAt(columns, depth, time, REACH_PX / perNs);
-    if (i >= 0) return eventOf(columns, i);
+  for (const reach of [0, REACH_PX * ratio]) {
+    // What is drawn last lies on top.
+    for (const depth of [...depths].reverse()) {
+      const found = levelsOf(columns)
+        .map((rows) => [rows, rowAt(rows, depth, scale, x, reach)])
+        .filter(([, i]) => i >= 0)
+        .sort(([one, i], [other, j]) => one.duration[i] - other.duration[j]);
+      if (found.length > 0) return eventOf(...found[0]);
+    }
   }
   return null;
 }
@@ -238,6 +283,7 @@ export function bandRows(store, range, width, kinds) {
     for (const columns of store?.layers(range, width).slice(-1) ?? []) {
       const [, end] = rowsOf(columns, depth);
       for (let i = firstAfter(columns, depth, range[0]); i < end && columns.begin[i] < range[1]; i += 1) {
+        if (columns.begin[i] + columns.duration[i] < range[0]) continue;
         rows.push({ start: columns.begin[i], duration: columns.duration[i], busy: columns.busy[i] });
       }
     }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { leastUsedCache } from "../../static/timeline/cache.js";
 import { functionColours, hash, identity, rowColours, stableColour } from "../../static/timeline/colours.js";
-import { decodeRows, firstAfter, rowAt, rowOfCall, rowsOf } from "../../static/timeline/columns.js";
+import { decodeRows, firstAfter, rowsOf } from "../../static/timeline/columns.js";
 import { COMMANDS, commandOf } from "../../static/timeline/commands.js";
 import { sumTotals } from "../../static/timeline/data.js";
 import { litFunctions, litRows } from "../../static/timeline/dim.js";
@@ -23,11 +23,11 @@ import {
 } from "../../static/timeline/geometry.js";
 import { cutMiddle, labelPlace } from "../../static/timeline/labels.js";
 import { pauseAt, pausedNote, pausedTime, pausesIn, pauseWords } from "../../static/timeline/pauses.js";
-import { mix, paintRows } from "../../static/timeline/raster.js";
+import { mix, paintRows, rowAt } from "../../static/timeline/raster.js";
 import { memoryPoints, paintStack } from "../../static/timeline/ribbon.js";
 import { momentText, rulerOf, tickText } from "../../static/timeline/ticks.js";
 import { readState, writeState } from "../../static/timeline/url-state.js";
-import { functionsOf, SEVEN, sevenRows } from "./timeline-fixtures.js";
+import { functionsOf, sevenRows } from "./timeline-fixtures.js";
 
 const WINDOW = { start: 0, end: 50e6, resolution: 1 };
 const seven = () => decodeRows(sevenRows(), WINDOW);
@@ -41,22 +41,15 @@ test("the seven calls are rows by depth and start", () => {
   assert.deepEqual([...columns.what], [0, 1, 2, 5, 3, 3, 4]);
 });
 
-test("a row is found by time, by nearness and by its call", () => {
+test("a row is found by time and by nearness", () => {
   const columns = seven();
+  const scale = { from: 0, perNs: 1e-5 };
   assert.equal(firstAfter(columns, 1, 8e6), 2);
-  assert.equal(rowAt(columns, 1, 9e6), -1);
-  assert.equal(rowAt(columns, 1, 9.9e6, 0.2e6), 2);
-  assert.equal(rowAt(columns, 2, 11.5e6), 4);
-  assert.equal(
-    rowOfCall(
-      columns,
-      2,
-      SEVEN.findIndex(([name]) => name === "fizz"),
-      18e6,
-    ),
-    6,
-  );
-  assert.equal(rowAt(columns, 7, 11.5e6), -1);
+  assert.equal(firstAfter(columns, 7, 0), 0);
+  assert.equal(rowAt(columns, 1, scale, 90), -1);
+  assert.equal(rowAt(columns, 1, scale, 98.6, 2), 2);
+  assert.equal(rowAt(columns, 2, scale, 115), 4);
+  assert.equal(rowAt(columns, 7, scale, 115), -1);
 });
 
 test("zooming keeps what is under the pointer, and nothing leaves the run", () => {
