@@ -61,13 +61,14 @@ INSTRUCTIONS_PER_OP = 5
 # For a machine that has much else to do; whoever waits goes on as soon as what is awaited is there.
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
-# A canvas can't be asked what is on it, so the page tells.
+# A canvas can't be asked what is on it, so the page tells.  As text: of a whole run's boxes Playwright makes objects
+# in a second, and the tests took twice the CPU time.
 WHEN = f"""async () => {{
   const module = await import(new URL('timeline.js', document.querySelector('script[type=module]').src));
   const end = performance.now() + {PATIENCE_MS};
   for (;;) {{
     const d = module.describe();
-    if (d && d.settled && (%s)(d)) return d;
+    if (d && d.settled && (%s)(d)) return JSON.stringify(d);
     if (performance.now() > end)
       throw new Error('never: ' + JSON.stringify({{...d, boxes: d?.boxes.length}}));
     await new Promise(requestAnimationFrame);
@@ -165,7 +166,7 @@ def forget(page: Page, context_args: dict[str, Any]) -> None:
 @pytest.fixture
 def when(page: Page) -> Callable[..., dict[str, Any]]:
     """Wait for the time line: what it says of itself once it is finished and a condition on that holds."""
-    return lambda condition="d => true": page.evaluate(WHEN % condition)
+    return lambda condition="d => true": json.loads(page.evaluate(WHEN % condition))
 
 
 @pytest.fixture

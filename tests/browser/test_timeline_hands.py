@@ -47,7 +47,8 @@ class Hand:
     def box(self, condition: str) -> dict[str, Any]:
         """The widest box that a condition on ``b`` holds for, once there is one."""
         found = self.when(f"d => d.boxes.some((b) => {condition})")
-        chosen = self.page.evaluate(f"(boxes) => boxes.filter((b) => {condition})", found["boxes"])
+        picked = f"(text) => JSON.stringify(JSON.parse(text).filter((b) => {condition}))"
+        chosen = json.loads(self.page.evaluate(picked, json.dumps(found["boxes"])))
         return max(chosen, key=lambda box: box["width"])
 
     def click(self, condition: str) -> dict[str, Any]:
