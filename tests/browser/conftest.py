@@ -61,8 +61,8 @@ INSTRUCTIONS_PER_OP = 5
 # For a machine that has much else to do; whoever waits goes on as soon as what is awaited is there.
 PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
-# A canvas can't be asked what is on it, so the page tells.  As text: of a whole run's boxes Playwright makes objects
-# in a second, and the tests took twice the CPU time.
+# A canvas can't be asked what is on it, so the page tells.  As text: of a whole run's boxes Playwright takes
+# a second to make objects, half of the tests' CPU time.
 WHEN = f"""async () => {{
   const module = await import(new URL('timeline.js', document.querySelector('script[type=module]').src));
   const end = performance.now() + {PATIENCE_MS};
