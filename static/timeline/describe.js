@@ -29,10 +29,7 @@ export function describePicture(page, { colour }) {
       colour: columns.colours ? colour(columns.colours[row]) : null,
     });
   }
-  const events = page.data
-    .events(page.thread?.process ?? 0)
-    .layers(page.views.ranges.time, stage.size.width)
-    .at(-1);
+  const events = page.data.events(page.process).layers(page.views.ranges.time, stage.size.width).at(-1);
   return {
     settled: page.chart.dataset.settled === "true",
     view: state.view,

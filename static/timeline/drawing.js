@@ -70,22 +70,11 @@ export class Drawing {
     const { range, palette, state } = this.page;
     const { paint } = this.page.looks;
     const isTime = this.page.views.kind === "time";
-    const process = this.page.thread?.process ?? 0;
-    const bands = isTime
-      ? [...state.bands].flatMap((band) =>
-          bandRows(this.page.data.events(process), range, this.page.stage.size.width, BAND_KINDS[band]).map(
-            (each) => ({
-              ...each,
-              rising: band === "jit",
-            }),
-          ),
-        )
-      : [];
     return {
       range,
       palette,
       paint,
-      bands,
+      bandsOf: this.bandsOf(isTime),
       pausesOf: this.pausesOf(isTime),
       font: this.page.font,
       nameOf: this.page.nameOf,
@@ -95,6 +84,33 @@ export class Drawing {
       pointed: this.page.pointing.row,
       measured: this.page.measured,
     };
+  }
+
+  /** Give the bands of a block in view: what its own process did, found once for each. */
+  bandsOf(isTime) {
+    const known = new Map();
+    return ({ thread }) => {
+      const { id } = this.page.processOf(thread);
+      if (!known.has(id)) known.set(id, isTime ? this.bandsIn(id) : []);
+      return known.get(id);
+    };
+  }
+
+  bandsIn(process) {
+    const { range, state, stage, data } = this.page;
+    return [...state.bands].flatMap((band) =>
+      bandRows(data.events(process), range, stage.size.width, BAND_KINDS[band]).map((each) => ({
+        ...each,
+        rising: band === "jit",
+      })),
+    );
+  }
+
+  /** The processes whose events are drawn: of the tracks, and where there are bands, of the calls below. */
+  processesInSight() {
+    const { process, processOf, stage, state } = this.page;
+    const below = state.bands.size > 0 ? stage.blocksInSight().map(({ thread }) => processOf(thread).id) : [];
+    return new Set([process, ...below]);
   }
 
   /** Give what was paused of a block in view, found once for each process. */
@@ -141,7 +157,7 @@ export class Drawing {
       );
     const lit = (kind) =>
       !this.page.looks.matcher.events || this.page.looks.matcher.events(EVENT_KINDS[kind]);
-    const events = this.page.data.events(thread?.process ?? 0);
+    const events = this.page.data.events(this.page.process);
     this.page.tracks.draw(
       { ...scene, store: events, hidden: state.hidden, event: this.page.selection.event, lit },
       width,
@@ -197,7 +213,7 @@ export class Drawing {
     if (views.kind !== "time") return wishes;
     if (thread && !state.hidden.has("ribbon"))
       wishes.push([data.states(thread.id), range, width / RIBBON_PX]);
-    wishes.push([data.events(thread?.process ?? 0), range, width]);
+    for (const process of this.processesInSight()) wishes.push([data.events(process), range, width]);
     return wishes;
   }
 

@@ -66,8 +66,25 @@ export function forgetHatches() {
   hatches = new Map();
 }
 
-/** Draw JIT work and collections over the full height. */
-export function drawBands(context, { bands, range, palette }, { width, height }) {
+/**
+ * Draw JIT work and collections over the rows of blocks: over each what its own process did.
+ *
+ * `places` are {block, top, height}; `scene.bandsOf(block)` are the bands of a block, the same list for all of a process.
+ */
+export function drawBands(context, places, scene, width) {
+  for (const [bands, rows] of Map.groupBy(places, ({ block }) => scene.bandsOf(block))) {
+    context.save();
+    context.beginPath();
+    for (const { top, height } of rows) context.rect(0, top, width, height);
+    context.clip();
+    const top = Math.min(...rows.map((each) => each.top));
+    const bottom = Math.max(...rows.map((each) => each.top + each.height));
+    fillBands(context, bands, scene, { width, top, height: bottom - top });
+    context.restore();
+  }
+}
+
+function fillBands(context, bands, { range, palette }, { width, top, height }) {
   const perNs = width / (range[1] - range[0]);
   for (const { rows, kind, rising } of bands) {
     const colour = cssOf(palette.events[kind]);
@@ -76,14 +93,13 @@ export function drawBands(context, { bands, range, palette }, { width, height })
       const wide = Math.max(1, length * perNs);
       context.globalAlpha = 0.26 * Math.max(0.25, length > 0 ? busy / length : 0.25);
       context.fillStyle = colour;
-      context.fillRect(x, 0, wide, height);
+      context.fillRect(x, top, wide, height);
       if (wide < 3) continue;
       context.globalAlpha = 0.5;
       context.fillStyle = hatch(context, colour, rising);
-      context.fillRect(x, 0, wide, height);
+      context.fillRect(x, top, wide, height);
     }
   }
-  context.globalAlpha = 1;
 }
 
 /** Outline the selected call and the one pointed at; shade what a selected time leaves out; show the measure. */

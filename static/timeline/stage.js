@@ -178,9 +178,10 @@ export function stage(gutter) {
     context.rect(gutter, 0, size.width, size.height);
     context.clip();
     context.translate(gutter, 0);
-    for (const { block, ...place } of placesOfBlocks())
+    const places = placesOfBlocks();
+    for (const { block, ...place } of places)
       drawPauses(context, scene.pausesOf(block), place, scene, size.width);
-    drawBands(context, scene, size);
+    drawBands(context, places, scene, size.width);
     drawLabels(context, boxesInSight(scene.range, 18), scene, size);
     drawMarks(context, scene, size, placeOf);
     context.restore();
@@ -241,6 +242,8 @@ export function stage(gutter) {
       empty.hidden = text === null;
       empty.textContent = text ?? "";
     },
+    /** The blocks that have rows in sight. */
+    blocksInSight: () => placesOfBlocks().map(({ block }) => block),
     /** What the rows in sight are drawn from. */
     storesInSight: () => new Set(findRows().map(({ part }) => part.store)),
     /** The row under a point of the picture: {block, columns, row, …}, or null. */

@@ -71,11 +71,37 @@ for each in threads:
 for each in threads:
     each.join()
 """
+# Spans in spans, calls by the thousand, and a child that works while its parent waits.
+FAMILY = """\
+import os
+import tracebin
+
+def tiny(n):
+    return n % 7
+
+def busy(rounds):
+    for n in range(rounds):
+        tiny(n)
+
+def churn():
+    return len([[n] * 10 for n in range(300000)])
+
+with tracebin.span("outer"):
+    with tracebin.span("inner"):
+        busy(20000)
+    busy(3000)
+pid = os.fork()
+if pid:
+    os.waitpid(pid, 0)
+else:
+    churn()
+"""
 # The sampler of PyPy 7.3 sees the main thread alone; exact calls come from all.
 PROGRAMS = {
     "structure": (STRUCTURE, ["--calls", "exact"]),
     "hot": (HOT, []),
     "threads": (THREADS, ["--calls", "exact"]),
+    "family": (FAMILY, ["--calls", "exact"]),
 }
 
 

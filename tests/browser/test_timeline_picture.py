@@ -1,0 +1,170 @@
+"""What is on the time line's canvases, pixel by pixel, against the bundles of real recordings."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from recorded_runs import Call, Recorded
+
+When = Callable[..., dict[str, Any]]
+# From this width on a call ends in a blank pixel.
+GAP_FROM = 4
+# Who reaches no further into a pixel may be drawn as not touching it.
+SLACK = 1 / 512
+# What stands left of the calls on their second canvas.
+GUTTER = 72
+# A column or a row of a canvas, as one number for each pixel.
+PIXELS = """([selector, x, y, width, height]) => {
+  const canvas = document.querySelector(selector);
+  const { data } = canvas.getContext('2d').getImageData(x, y, width, height);
+  return [...new Uint32Array(data.buffer)];
+}"""
+
+
+def pixels(page: Page, selector: str, x: float, y: float, width: float = 1, height: float = 1) -> list[int]:
+    found: list[int] = page.evaluate(PIXELS, [selector, int(x), int(y), int(width), int(height)])
+    return found
+
+
+@pytest.fixture
+def expected_faults() -> list[str]:
+    """The browser would rather not have its canvases read back."""
+    return ["willReadFrequently"]
+
+
+@pytest.fixture
+def family(recordings: dict[str, Recorded]) -> Recorded:
+    return recordings["family"]
+
+
+def spans_of(run: Recorded) -> dict[str, tuple[int, int]]:
+    return {
+        mark.name: (mark.start_ns, mark.start_ns + mark.duration_ns)
+        for mark in run.bundle.marks
+        if mark.duration_ns is not None
+    }
+
+
+# --- calls ------------------------------------------------------------------------
+
+
+def blanks(line: list[int], calls: list[Call], start: float, per_ns: float) -> list[int]:
+    """The pixels that are paper though a call touches them that doesn't just stand apart from the next."""
+    paper = line[0]
+    found = []
+    for call in calls:
+        left, right = (call.start - start) * per_ns, (call.end - start) * per_ns
+        if right - left >= GAP_FROM:
+            continue
+        first, last = math.floor(left + SLACK), math.floor(right - SLACK)
+        touched = range(max(1, first), min(len(line), max(first, last) + 1))
+        found += [pixel for pixel in touched if line[pixel] == paper]
+    return found
+
+
+@pytest.mark.parametrize("part", [1, 0.3, 0.05, 0.01])
+def test_no_pixel_of_a_busy_stretch_is_blank(page: Page, family: Recorded, when: When, part: float) -> None:
+    loop = max(family.named("busy"), key=lambda call: call.duration)
+    margin = loop.duration * part * 0.02
+    end = loop.start + loop.duration * part
+    page.goto(f"/runs/{family.run}/timeline?at={int(loop.start - margin)}-{int(end)}")
+    found = when("d => d.boxes.some((b) => b.name === 'tiny')")
+    box = next(b for b in found["boxes"] if b["name"] == "tiny")
+    line = pixels(page, ".picture", 0, box["y"] + 6, found["width"])
+    start, until = found["range"]
+    tiny = [call for call in family.named("tiny") if call.depth == box["depth"]]
+    seen = [call for call in tiny if call.end > start and call.start < until]
+    assert len(seen) > 10
+    assert blanks(line, seen, start, found["width"] / (until - start)) == []
+
+
+def test_what_is_pointed_at_is_what_was_painted(page: Page, family: Recorded, when: When) -> None:
+    first, last = (family.named("tiny")[number] for number in (15_000, 15_100))
+    page.goto(f"/runs/{family.run}/timeline?at={first.start}-{last.end}")
+    found = when("d => d.boxes.some((b) => b.name === 'tiny')")
+    place = page.locator(".picture").bounding_box()
+    assert place is not None
+    boxes = [b for b in found["boxes"] if b["name"] == "tiny" and b["x"] > 5 and b["width"] > 0.6]
+    for box in boxes[:: max(1, len(boxes) // 8)]:
+        page.mouse.move(place["x"] + box["x"] + box["width"] / 2, place["y"] + box["y"] + 8)
+        pointed = when("d => d.pointed !== null")["pointed"]
+        assert pointed["name"] == "tiny"
+        assert any(abs(b["x"] - box["x"]) < 1.5 and b["call"] == pointed["call"] for b in boxes)
+
+
+@pytest.mark.parametrize("thread", [1, 2])
+def test_calls_of_other_threads_are_those_of_the_bundle(
+    page: Page, recordings: dict[str, Recorded], when: When, thread: int
+) -> None:
+    run = recordings["threads"]
+    mine = [call for call in run.calls() if call.thread == thread]
+    work = next(call for call in mine if call.name == "work")
+    others = "".join(f"{'' if i else '&fold='}{each}," for i, each in enumerate({0, 1, 2} - {thread}))
+    page.goto(f"/runs/{run.run}/timeline?at={work.start}-{work.start + work.duration // 20}{others}")
+    found = when(f"d => d.boxes.some((b) => b.block === 't{thread}' && b.name === 'inner')")
+    start, end = found["range"]
+    boxes = [box for box in found["boxes"] if box["block"] == f"t{thread}"]
+    drawn = {(b["depth"], b["start"], b["duration"], b["name"]) for b in boxes if b["count"] == 1}
+    there = {
+        (c.depth, c.start, c.duration, c.name): c.duration / (end - start) * found["width"]
+        for c in mine
+        if c.end > start and c.start < end
+    }
+    assert drawn <= set(there)
+    assert {call for call, wide in there.items() if wide > 3} <= drawn
+    inner = next(c.depth for c in mine if c.name == "inner" and c.depth == work.depth + 1)
+    folded = sum(b["count"] for b in boxes if b["depth"] == inner and b["start"] >= start)
+    assert folded == sum(1 for depth, begin, *_ in there if depth == inner and begin >= start)
+
+
+# --- events -----------------------------------------------------------------------
+
+
+def test_a_span_in_a_span_stays_in_the_picture_however_far_one_zooms(
+    page: Page, family: Recorded, when: When
+) -> None:
+    spans = spans_of(family)
+    start, end = spans["inner"]
+    middle = (start + end) // 2
+    lane = '.track[data-track="marks"] canvas'
+    for span in ((end - start) * 2, (end - start) // 2, (end - start) // 50):
+        page.goto(f"/runs/{family.run}/timeline?at={middle - span // 2}-{middle + span // 2}")
+        found = when("d => d.events.filter((event) => event.kind === 'span').length >= 2")
+        column = pixels(page, lane, found["width"] // 2, 2, 1, 10)
+        assert column[0] != column[-1]
+        page.locator(lane).hover(position={"x": found["width"] // 2, "y": 7})
+        expect(page.locator(".status")).to_contain_text("span inner")
+    page.goto(f"/runs/{family.run}/timeline?at={end + 1000}-{spans['outer'][1]}")
+    found = when("d => d.events.some((event) => event.kind === 'span')")
+    column = pixels(page, lane, found["width"] // 2, 2, 1, 10)
+    assert column[0] == column[-1]
+    page.locator(lane).hover(position={"x": found["width"] // 2, "y": 7})
+    expect(page.locator(".status")).to_contain_text("span outer")
+
+
+def test_bands_lie_over_the_calls_of_their_own_process(page: Page, family: Recorded, when: When) -> None:
+    trace = next(trace for trace in family.bundle.traces if trace.process == 1)
+    around = (trace.end_ns - trace.start_ns) * 2
+    middle = (trace.start_ns + trace.end_ns) // 2
+    child = next(i for i, thread in enumerate(family.bundle.threads) if thread.process == 1)
+    page.goto(f"/runs/{family.run}/timeline?at={middle - around}-{middle + around}")
+    keys = ["t0", f"t{child}"]
+    columns = {}
+    for bands in ("none", "all"):
+        if bands == "all":
+            for name in ("JIT", "GC"):
+                page.get_by_role("button", name=name, exact=True).click()
+        found = when(f"d => {json.dumps(keys)}.every((key) => d.boxes.some((b) => b.block === key))")
+        rows = {key: [b["y"] for b in found["boxes"] if b["block"] == key] for key in keys}
+        columns[bands] = {
+            key: pixels(page, ".glass .overlay", GUTTER + found["width"] / 2, min(ys), 1, 14)
+            for key, ys in rows.items()
+        }
+    assert columns["all"]["t0"] == columns["none"]["t0"]
+    assert columns["all"][keys[1]] != columns["none"][keys[1]]
