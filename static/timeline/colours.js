@@ -1,8 +1,9 @@
 // Which colour a call has.  Pure: pixels in, pixels out; the page reads the pixels from tokens.css.
 
+import { functionIn } from "./functions.js";
 import { mix } from "./raster.js";
 
-export const COLOUR_MODES = ["function", "frequency", "self", "package", "state", "thread"];
+export const COLOUR_MODES = ["function", "frequency", "self", "package", "state", "thread", "process"];
 export const COLOUR_NAMES = {
   function: "by function",
   frequency: "by number of calls",
@@ -10,6 +11,7 @@ export const COLOUR_NAMES = {
   package: "by package",
   state: "by VM state",
   thread: "by thread",
+  process: "by process",
 };
 
 // Any start is as good as another; from this one the functions of our example programs fall on colours of their own.
@@ -39,48 +41,48 @@ export function logPart(value, most) {
   return most <= 1 ? 1 : Math.log1p(value) / Math.log1p(most);
 }
 
+/** Where something of a function stands in a list of one for each, and one more for what isn't a function. */
+export const placeIn = (list, id) => (id < 0 ? list.length - 1 : id);
+
 /**
- * Make the colour of every function in a mode; null where the mode goes by the row instead.
+ * Make the colour of every function in a mode, and behind them that of another driver's loop.
  *
  * `palette` is {hues: [pixel], faint, low, high}; `totals` maps a function to {calls, self}.
  */
 export function functionColours(mode, functions, totals, palette) {
-  if (mode === "package")
-    return Uint32Array.from(functions, (each) => stableColour(each.group, palette.hues));
-  if (mode === "frequency") return byFrequency(functions, totals, palette);
-  if (mode === "self") return bySelf(functions, totals, palette);
-  return Uint32Array.from(functions, (each) => stableColour(identity(each), palette.hues));
+  const colourOf = colouring(mode, totals, palette);
+  return Uint32Array.from([...functions, functionIn(functions, -1)], colourOf);
+}
+
+/** The colour of a function in a mode; in a mode that goes by the row instead, as by function. */
+export function colouring(mode, totals, palette) {
+  const hue = (each) => stableColour(identity(each), palette.hues);
+  if (mode === "package") return (each) => stableColour(each.group, palette.hues);
+  if (mode === "frequency") {
+    const top = most(totals, "calls");
+    return (each) => mix(hue(each), palette.faint, logPart(totals.get(each.id)?.calls ?? 0, top));
+  }
+  if (mode === "self") {
+    const top = most(totals, "self");
+    const part = ({ id }) => (top > 0 ? Math.sqrt((totals.get(id)?.self ?? 0) / top) : 0);
+    return (each) => mix(palette.high, palette.low, part(each));
+  }
+  return hue;
 }
 
 const most = (totals, key) => [...totals.values()].reduce((best, each) => Math.max(best, each[key]), 0);
 
-function byFrequency(functions, totals, palette) {
-  const top = most(totals, "calls");
-  return Uint32Array.from(functions, (each) => {
-    const part = logPart(totals.get(each.id)?.calls ?? 0, top);
-    return mix(stableColour(identity(each), palette.hues), palette.faint, part);
-  });
-}
-
-function bySelf(functions, totals, palette) {
-  const top = most(totals, "self");
-  return Uint32Array.from(functions, ({ id }) => {
-    const part = top > 0 ? Math.sqrt((totals.get(id)?.self ?? 0) / top) : 0;
-    return mix(palette.high, palette.low, part);
-  });
-}
-
 /**
  * Make the pixel of every row of a window.
  *
- * `look` is {functions: pixels per function, states: pixels per state with the unknown last, row: pixel for every
+ * `look` is {functions: pixels per function and one more, states: pixels per state with the unknown last, row: pixel for every
  * row or null, byState, paper, dim, ink, highlight: function or -1}, `lit` says of a row whether it stays coloured.
  */
 export function rowColours(columns, look, lit) {
   const colours = new Uint32Array(columns.length);
   const unknown = look.states.length - 1;
   for (let i = 0; i < columns.length; i += 1) {
-    let colour = look.row ?? look.functions[columns.what[i]] ?? look.dim;
+    let colour = look.row ?? look.functions[placeIn(look.functions, columns.what[i])] ?? look.dim;
     if (look.byState) colour = look.states[columns.state[i] < 0 ? unknown : columns.state[i]];
     if (lit !== null && !lit(columns, i)) colour = look.dim;
     if (columns.what[i] === look.highlight) colour = mix(colour, look.ink, 0.76);

@@ -47,6 +47,7 @@ export function describePicture(page, { colour }) {
       source,
     })),
     boxes,
+    overview: page.drawing.overview().map(({ block }) => block.thread),
     dim: colour(page.palette.dim),
     paper: colour(page.palette.paper),
     selected: page.selection.call && {

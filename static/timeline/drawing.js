@@ -12,7 +12,13 @@ const ASK_MS = 90;
 // time; this long after its last movement, all of it.
 const REST_MS = 120;
 const MOVING_PART = 0.25;
+// Of so many threads the overview has room to show something, and of each, where there are several, so many depths.
+const MOST_THREADS = 8;
+const TOP_DEPTHS = 16;
 const BAND_KINDS = { jit: ["tracing", "optimising", "backend"], gc: ["minor", "major step", "major"] };
+
+const nameOf = ({ name, native_id: id, title }) => ({ name: name ?? `thread ${id}`, title });
+const callsOf = ({ sources }) => sources[0].calls;
 
 /** The drawing of a page. */
 export class Drawing {
@@ -68,7 +74,8 @@ export class Drawing {
   /** All that the drawing parts need to know of this moment. */
   scene() {
     const { range, palette, state } = this.page;
-    const { paint } = this.page.looks;
+    const { paint, inside } = this.page.looks;
+    inside.find();
     const isTime = this.page.views.kind === "time";
     return {
       range,
@@ -134,14 +141,11 @@ export class Drawing {
       isTime ? scene.chosen : this.page.dragged,
       isTime ? SELECTS : ZOOMS,
     );
-    const overview = this.overviewStore();
     this.page.minimap.draw(
       {
         ...scene,
-        columns: overview?.widest() ?? null,
-        block: { thread: thread?.id, source: thread && this.page.sourceOf(thread.id), key: "overview" },
+        bands: this.overview().map(({ store, ...band }) => ({ ...band, columns: store.widest() })),
         span: this.page.data.domain,
-        paused: this.page.processOf(thread?.id).paused,
         range: this.page.views.ranges.time,
         chosen: state.range,
       },
@@ -152,24 +156,46 @@ export class Drawing {
     const states = thread && this.page.data.states(thread.id);
     if (!this.page.ribbon.element.hidden)
       this.page.ribbon.draw(
-        { ...scene, ratio, store: states, paused: this.page.processOf(thread?.id).paused },
+        {
+          ...scene,
+          ratio,
+          store: states,
+          paused: this.page.processOf(thread?.id).paused,
+          whose: this.page.threads.length > 1 ? nameOf(thread) : null,
+        },
         width,
       );
     const lit = (kind) =>
       !this.page.looks.matcher.events || this.page.looks.matcher.events(EVENT_KINDS[kind]);
     const events = this.page.data.events(this.page.process);
     this.page.tracks.draw(
-      { ...scene, store: events, hidden: state.hidden, event: this.page.selection.event, lit },
+      { ...scene, store: events, hidden: state.hidden, event: this.page.selection.event, lit, pid: this.pid },
       width,
     );
   }
 
-  overviewStore() {
-    const { thread } = this.page;
-    if (!thread || thread.sources.length === 0) return null;
-    const source = this.page.sourceOf(thread.id);
-    const { depths } = thread.sources.find((each) => each.source === source);
-    return this.page.data.overview(thread.id, source, depths);
+  /** The number of the process that the tracks are of, where there are several. */
+  get pid() {
+    const { processes } = this.page.info;
+    return processes.length > 1 ? processes[this.page.process].pid : null;
+  }
+
+  /** The threads that the overview shows, those with most calls where there are many: {store, block, paused}. */
+  overview() {
+    const { called, data, processOf, sourceOf } = this.page;
+    const most = [...called].sort((one, other) => callsOf(other) - callsOf(one)).slice(0, MOST_THREADS);
+    return called
+      .filter((thread) => most.includes(thread))
+      .map(({ id, sources }) => {
+        const source = sourceOf(id);
+        const { depths } = sources.find((each) => each.source === source);
+        const shown = most.length > 1 ? Math.min(depths, TOP_DEPTHS) : depths;
+        return {
+          store: data.overview(id, source, shown),
+          block: { thread: id, source, key: "overview", kind: "overview" },
+          paused: processOf(id).paused,
+        };
+      });
   }
 
   askForMore() {
@@ -204,12 +230,12 @@ export class Drawing {
 
   /** What the picture is drawn from, as [store, range, width]. */
   wishes() {
-    const { thread, range, stage, state, views, data } = this.page;
+    const { thread, range, stage, state, views, data, looks } = this.page;
     const width = stage.size.width * (this.resting === null ? 1 : MOVING_PART);
     const calls = state.view === "table" ? [] : [...stage.storesInSight()];
     const wishes = calls.map((store) => [store, range, width]);
-    const overview = this.overviewStore();
-    if (overview) wishes.push([overview, data.domain, width]);
+    for (const { store } of this.overview()) wishes.push([store, data.domain, width]);
+    wishes.push(...looks.wishes());
     if (views.kind !== "time") return wishes;
     if (thread && !state.hidden.has("ribbon"))
       wishes.push([data.states(thread.id), range, width / RIBBON_PX]);
@@ -220,12 +246,7 @@ export class Drawing {
   showProgress(busy) {
     this.page.progress.classList.toggle("on", busy);
     const settled = String(!busy && !this.asked);
-    if (
-      settled === "true" &&
-      this.page.chart.dataset.settled !== "true" &&
-      this.page.state.colour === "state"
-    )
-      this.page.looks.showLegend();
+    if (settled === "true" && this.page.chart.dataset.settled !== "true") this.page.looks.settled();
     this.page.chart.dataset.settled = settled;
   }
 }

@@ -72,6 +72,17 @@ function layOut(columns) {
   return levels.length === 1 ? [columns] : levels.map((which) => pickRows(columns, which));
 }
 
+/** Count the events of some kinds that lie in a range; `isWanted` is asked for a kind by its name. */
+export function countEvents(columns, [from, to], isWanted) {
+  let count = 0;
+  for (let i = 0; i < columns.length; i += 1) {
+    const start = columns.begin[i];
+    const isIn = start < to && start + columns.duration[i] >= from;
+    if (isIn && isWanted(EVENT_KINDS[columns.what[i]])) count += columns.count[i];
+  }
+  return count;
+}
+
 /** Find the event after or before a time among rows of the tracks shown; -1 when there is none. */
 export function eventBeside(columns, time, forward, allowed) {
   let found = -1;

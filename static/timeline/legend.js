@@ -1,8 +1,7 @@
 // What the legend counts, in each way to colour.  Pure.
 
 import * as format from "../format.js";
-import { identity, logPart, stableColour } from "./colours.js";
-import { mix } from "./raster.js";
+import { colouring, stableColour } from "./colours.js";
 
 const SHOWN = 12;
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native", "unknown"];
@@ -10,27 +9,35 @@ const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native",
 const callsAndTime = ({ calls, self }) => `${format.count(calls)} · ${format.duration(Math.round(self))}`;
 
 /** Sum totals by a key of their functions, most self time first: [[key, {calls, self}]]. */
-export function sumBy(totals, functions, keyOf) {
+export function sumBy(totals, functionOf, keyOf) {
   const sums = new Map();
   for (const [id, { calls, self }] of totals) {
-    const key = functions[id] ? keyOf(functions[id]) : "not known";
+    const key = keyOf(functionOf(id));
     const sum = sums.get(key) ?? { calls: 0, self: 0 };
     sums.set(key, { calls: sum.calls + calls, self: sum.self + self });
   }
   return [...sums].sort((one, other) => other[1].self - one[1].self);
 }
 
+/** Sum what the functions of some totals take together: {calls, self}. */
+export const sumOf = (totals) =>
+  [...totals.values()].reduce(
+    (sum, { calls, self }) => ({ calls: sum.calls + calls, self: sum.self + self }),
+    { calls: 0, self: 0 },
+  );
+
 /**
  * Make the legend of a way to colour: {title, entries, more, marks}; `filter(text)` makes what a click on an entry does.
  *
- * `marks` are entries for what isn't a call; `paused` is {count, total} of the pauses.
- * `shares` are those of the VM's states in view, or null; `threads` are {id, title, calls}.
+ * `marks` are entries for what isn't a call; `paused` is {count, total} of the pauses.  `shares` are those of the VM's
+ * states, or null, of what `of` says; `threads` and `processes` are {title, hint, hue, sum}, where `sum` is
+ * {calls, self} in the selected time, or null of what has none.
  */
-export function legendOf(mode, { functions, totals, palette, shares, threads, filter, paused }) {
-  const made = LEGENDS[mode]({ functions, totals, palette, shares, threads, filter });
+export function legendOf(mode, facts) {
+  const made = LEGENDS[mode](facts);
   const rest = made.entries.length - SHOWN;
   const more = rest > 0 ? `and ${format.count(rest)} more` : (made.more ?? null);
-  return { ...made, entries: made.entries.slice(0, SHOWN), more, marks: pauseEntries(paused) };
+  return { ...made, entries: made.entries.slice(0, SHOWN), more, marks: pauseEntries(facts.paused) };
 }
 
 const pauseEntries = ({ count, total }) =>
@@ -46,53 +53,27 @@ const pauseEntries = ({ count, total }) =>
     : [];
 
 const LEGENDS = {
-  function: ({ functions, totals, palette, filter }) => ({
+  function: (facts) => ({
     title: "Functions, by self time",
-    entries: [...totals]
-      .filter(([id]) => functions[id])
-      .sort((one, other) => other[1].self - one[1].self)
-      .map(([id, sum]) =>
-        functionEntry(functions[id], sum, stableColour(identity(functions[id]), palette.hues), filter),
-      ),
+    entries: functionEntries("function", "self", facts),
   }),
-  frequency: ({ functions, totals, palette, filter }) => {
-    const top = most(totals, "calls");
-    return {
-      title: "Functions, by calls",
-      entries: [...totals]
-        .filter(([id]) => functions[id])
-        .sort((one, other) => other[1].calls - one[1].calls)
-        .map(([id, sum]) => {
-          const hue = stableColour(identity(functions[id]), palette.hues);
-          return functionEntry(functions[id], sum, mix(hue, palette.faint, logPart(sum.calls, top)), filter);
-        }),
-    };
-  },
-  self: ({ functions, totals, palette, filter }) => {
-    const top = most(totals, "self");
-    return {
-      title: "Functions, by self time",
-      entries: [...totals]
-        .filter(([id]) => functions[id])
-        .sort((one, other) => other[1].self - one[1].self)
-        .map(([id, sum]) => {
-          const part = top > 0 ? Math.sqrt(sum.self / top) : 0;
-          return functionEntry(functions[id], sum, mix(palette.high, palette.low, part), filter);
-        }),
-    };
-  },
-  package: ({ functions, totals, palette, filter }) => ({
+  frequency: (facts) => ({
+    title: "Functions, by calls",
+    entries: functionEntries("frequency", "calls", facts),
+  }),
+  self: (facts) => ({ title: "Functions, by self time", entries: functionEntries("self", "self", facts) }),
+  package: ({ functionOf, totals, palette, filter }) => ({
     title: "Packages, by self time",
-    entries: sumBy(totals, functions, (each) => each.group).map(([group, sum]) => ({
+    entries: sumBy(totals, functionOf, (each) => each.group).map(([group, sum]) => ({
       colour: stableColour(group, palette.hues),
       text: group,
       note: callsAndTime(sum),
       hint: "show only this",
-      act: filter(`pkg:${/\s/.test(group) ? `"${group}"` : group}`),
+      act: filter(`pkg:${quoted(group)}`),
     })),
   }),
-  state: ({ palette, shares }) => ({
-    title: "VM states in view",
+  state: ({ palette, shares, of }) => ({
+    title: `VM states ${of}`,
     entries: STATES.map((state, i) => ({
       colour: palette.states[i],
       text: state,
@@ -100,24 +81,34 @@ const LEGENDS = {
     })).filter((_, i) => !shares || shares[i] > 0),
     more: "Exact calls have no state of their own.",
   }),
-  thread: ({ palette, threads }) => ({
-    title: "Threads",
-    entries: threads.map(({ id, title, calls }) => ({
-      colour: palette.hues[id % palette.hues.length],
-      text: title,
-      note: format.count(calls),
-    })),
-  }),
+  thread: ({ palette, threads }) => ({ title: "Threads", entries: sumEntries(threads, palette) }),
+  process: ({ palette, processes }) => ({ title: "Processes", entries: sumEntries(processes, palette) }),
 };
 
-const most = (totals, key) => [...totals.values()].reduce((best, each) => Math.max(best, each[key]), 0);
+const quoted = (text) => (/\s/.test(text) ? `"${text}"` : text);
+
+const sumEntries = (parts, { hues }) =>
+  parts.map(({ title, hint, hue, sum }) => ({
+    colour: hues[hue % hues.length],
+    text: title,
+    note: sum ? callsAndTime(sum) : "nothing recorded",
+    hint,
+  }));
+
+function functionEntries(mode, order, { functionOf, totals, palette, filter }) {
+  const colourOf = colouring(mode, totals, palette);
+  return [...totals]
+    .sort((one, other) => other[1][order] - one[1][order])
+    .map(([id, sum]) => functionEntry(functionOf(id), sum, colourOf(functionOf(id)), filter));
+}
 
 function functionEntry(each, sum, colour, filter) {
+  const place = each.path === null ? "" : `${each.path ?? ""}:${each.line}: `;
   return {
     colour,
     text: each.qualname,
     note: callsAndTime(sum),
-    hint: `${each.path ?? ""}:${each.line}: show only this`,
-    act: filter(`name:${each.qualname}`),
+    hint: `${place}show only this`,
+    act: filter(`name:${quoted(each.qualname)}`),
   };
 }

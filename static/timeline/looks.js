@@ -1,23 +1,37 @@
 // How calls look: their colours, what is grayed, what the filter leaves, and the legend that says so.
 
+import { fetchTimeline } from "../api.js";
 import * as format from "../format.js";
-import { functionColours } from "./colours.js";
-import { litFunctions, litRows } from "./dim.js";
+import { functionColours, placeIn } from "./colours.js";
+import { windowOf } from "./columns.js";
+import { applies, litFunctions, litRows } from "./dim.js";
+import { countEvents } from "./events.js";
 import { FilterFault, makeMatcher, parseFilter } from "./filter.js";
-import { legendOf } from "./legend.js";
+import { Inside } from "./inside.js";
+import { legendOf, sumOf } from "./legend.js";
 import { showLegend } from "./panel.js";
 import { pausedTime } from "./pauses.js";
 import { viewShares } from "./ribbon.js";
+import { windowStore } from "./store.js";
+
+// Of a selected time the shares of states are asked for in so many parts.
+const SHARES = 1000;
 
 /** The looks of a page's calls. */
 export class Looks {
   constructor(page) {
     this.page = page;
     this.matcher = { functions: null, events: null };
+    this.inside = new Inside(page);
+    // Counts what changes more than which function is pointed at.
+    this.version = 0;
+    this.madeFor = -1;
+    this.chosen = new Map();
   }
 
   /** Make anew how rows are coloured, and all that shows it. */
   repaint() {
+    this.version += 1;
     this.recolour();
     this.showLegend();
     this.page.views.showTable();
@@ -25,60 +39,156 @@ export class Looks {
   }
 
   recolour() {
-    const { palette, state } = this.page;
-    const colours = functionColours(state.colour, this.page.functions, this.page.totals, palette);
-    const anchor = this.page.selection.anchor;
-    const lit = litFunctions(this.page.functions, state.gray, anchor, this.matcher.functions);
-    const highlight = this.page.pointing.row?.what ?? -1;
+    const { palette, state, processOf } = this.page;
+    this.makeColours();
+    const { colours, known } = this;
+    const highlight = this.page.pointing.row?.what ?? -2;
     const base = { states: palette.states, paper: palette.paper, dim: palette.dim, ink: palette.ink };
+    const hueOf = {
+      thread: ({ thread }) => palette.hues[thread % palette.hues.length],
+      process: ({ thread }) => palette.hues[Math.max(0, processOf(thread).id) % palette.hues.length],
+    }[state.colour];
     this.paint = {
-      lit: (block) => litRows(lit, this.insideOf(block)),
+      version: this.version,
+      lit: (block) => litRows(known, this.inside.of(block)),
       look: (block) => ({
         ...base,
         functions: colours,
         highlight,
-        row: state.colour === "thread" ? palette.hues[block.thread % palette.hues.length] : null,
+        row: hueOf ? hueOf(block) : null,
         byState: state.colour === "state",
       }),
     };
-    this.colours = colours;
-    this.lit = lit;
     this.page.drawing.schedule();
   }
 
-  insideOf(block) {
-    const { call } = this.page.selection;
-    if (!this.page.state.gray.has("inside") || !call || this.page.views.kind !== "time") return null;
-    const here = block.thread === call.thread && block.source === call.source;
-    const depth = block.kind === "line" ? 0 : call.depth;
-    return { here, depth, start: call.start, end: call.start + call.duration };
+  /** Make the colours of functions and which stay coloured, unless nothing but the pointer has moved. */
+  makeColours() {
+    if (this.madeFor === this.version) return;
+    const { functions, totals, palette, state, selection } = this.page;
+    this.madeFor = this.version;
+    this.colours = functionColours(state.colour, functions, totals, palette);
+    this.known = litFunctions(functions, state.gray, selection.anchor, this.matcher.functions);
   }
+
+  /** The colour of a function, or of another driver's loop. */
+  colourOf(id) {
+    return this.colours[placeIn(this.colours, id)];
+  }
+
+  /** Whether a function stays coloured where functions are listed, not calls. */
+  isLit(id) {
+    const below = this.inside.functions;
+    return (this.known === null || this.known[placeIn(this.known, id)] === 1) && (below?.has(id) ?? true);
+  }
+
+  /** A 1 for each function that stays coloured in a list, or null where all do. */
+  get lit() {
+    if (this.known === null && this.inside.functions === null) return null;
+    return Uint8Array.from(this.colours, (_, id) => (this.isLit(id) ? 1 : 0));
+  }
+
+  // --- the legend -------------------------------------------------------------------
 
   showLegend() {
-    const shares = this.page.state.colour === "state" ? this.sharesInView() : null;
-    const threads = this.page.called.map((thread) => ({ ...thread, calls: thread.sources[0].calls }));
+    const { totals, palette, info, state, functionOf } = this.page;
     const filter = (text) => () => this.setFilter(text);
-    const { functions, totals, palette, info, state } = this.page;
-    const paused = pausedTime(info.processes, state.range);
-    showLegend(
-      this.page.panel.legend,
-      legendOf(state.colour, { functions, totals, palette, shares, threads, filter, paused }),
-    );
+    const isByState = state.colour === "state";
+    const facts = {
+      functionOf,
+      totals,
+      palette,
+      filter,
+      shares: isByState ? this.shares() : null,
+      of: this.ofWhat(),
+      threads: state.colour === "thread" ? this.threadSums() : [],
+      processes: state.colour === "process" ? this.processSums() : [],
+      paused: pausedTime(info.processes, state.range),
+    };
+    showLegend(this.page.panel.legend, legendOf(state.colour, facts));
   }
 
-  sharesInView() {
-    const range = this.page.views.kind === "time" ? this.page.range : this.page.data.domain;
-    const layers = this.page.thread
-      ? this.page.data.states(this.page.thread.id).layers(range, this.page.stage.size.width)
-      : [];
-    return layers.length > 0 ? viewShares(layers.at(-1).answer, range) : null;
+  ofWhat() {
+    const { thread, state, views } = this.page;
+    const when = state.range ? "in the selected time" : views.kind === "time" ? "in view" : "in all";
+    return this.page.called.length > 1 ? `of ${thread.title}, ${when}` : when;
   }
+
+  threadSums() {
+    return this.page.threads.map(({ id, title, sources }) => ({
+      title,
+      hint: this.page.sourceOf(id) === "sampled" ? "stretches of samples and their self time" : undefined,
+      hue: id,
+      sum: sources.length > 0 ? sumOf(this.page.totalsOf(id)) : null,
+    }));
+  }
+
+  processSums() {
+    return this.page.info.processes.map(({ id, pid, command }) => {
+      const called = this.page.called.filter(({ process }) => process === id);
+      const sums = called.map((thread) => sumOf(this.page.totalsOf(thread.id)));
+      const sum = sumOf(new Map(sums.entries()));
+      return {
+        title: [pid, ...command].join(" "),
+        hint: command.join(" "),
+        hue: id,
+        sum: called.length > 0 ? sum : null,
+      };
+    });
+  }
+
+  /** The shares of the VM's states of the chosen thread, in the selected time or else in view; null while not known. */
+  shares() {
+    const { thread, state, stage, views, data } = this.page;
+    if (!thread) return null;
+    const range = state.range ?? (views.kind === "time" ? this.page.range : data.domain);
+    const [store, width] = state.range
+      ? [this.chosenStates(thread.id), SHARES]
+      : [data.states(thread.id), stage.size.width];
+    const answer = store.layers(range, width).at(-1)?.answer;
+    return answer ? viewShares(answer, range) : null;
+  }
+
+  /** What the legend is to be made from and isn't on the picture, as the drawing's other wishes. */
+  wishes() {
+    const { state, thread } = this.page;
+    if (state.colour !== "state" || !state.range || !thread) return [];
+    return [[this.chosenStates(thread.id), state.range, SHARES]];
+  }
+
+  /** A thread's states in a selected time, which needn't be that in view. */
+  chosenStates(thread) {
+    const { run, data, drawing, pointing } = this.page;
+    if (!this.chosen.has(thread)) {
+      const fetch = async ({ start, end, width }, signal) => {
+        const answer = await fetchTimeline(run, ["states"], { thread, start, end, width }, signal);
+        return { ...windowOf(answer), length: answer.samples.length, answer };
+      };
+      const changed = () => drawing.schedule();
+      const failed = (fault) => pointing.refuse(fault);
+      this.chosen.set(thread, windowStore({ fetch, domain: data.domain, changed, failed }));
+    }
+    return this.chosen.get(thread);
+  }
+
+  /** All that was asked for is there: tell what hangs on it. */
+  settled() {
+    if (this.page.state.colour === "state") this.showLegend();
+    if (this.matcher.events) this.countMatches();
+    this.inside.tell();
+  }
+
+  // --- graying and filtering --------------------------------------------------------
 
   gray(mode) {
-    if (mode === null) this.page.state.gray.clear();
-    else if (!this.page.state.gray.delete(mode)) this.page.state.gray.add(mode);
-    if (mode !== null && !this.page.selection.anchor)
-      this.page.pointing.announce("Select a call first: the rest is grayed around it.");
+    const { state, selection, pointing } = this.page;
+    const { anchor } = selection;
+    if (anchor && mode !== null && !state.gray.has(mode) && !applies(mode, anchor))
+      return pointing.announce(`${anchor.qualname} belongs to no ${mode}.`);
+    if (mode === null) state.gray.clear();
+    else if (!state.gray.delete(mode)) state.gray.add(mode);
+    if (mode !== null && !anchor) pointing.announce("Select a call first: the rest is grayed around it.");
+    this.inside.told = null;
     this.repaint();
     this.page.remember();
   }
@@ -99,7 +209,7 @@ export class Looks {
     } catch (fault) {
       if (!(fault instanceof FilterFault)) throw fault;
       this.page.tools.refuse(fault.message);
-      this.page.tools.tell("");
+      this.tellCount("");
       return;
     }
     this.countMatches();
@@ -108,21 +218,44 @@ export class Looks {
   /** The functions that match and were called in the selected time, most time first. */
   matches() {
     const test = this.matcher.functions;
-    const called = [...this.page.totals].filter(
-      ([id]) => this.page.functions[id] && (!test || test(this.page.functions[id])),
-    );
+    const called = [...this.page.totals].filter(([id]) => !test || test(this.page.functionOf(id)));
     return called.sort((one, other) => other[1].self - one[1].self);
   }
 
   countMatches() {
-    if (!this.matcher.functions) return this.page.tools.tell("");
+    if (!this.matcher.functions) return this.tellCount("");
     const found = this.matches();
-    const self = found.reduce((sum, [, each]) => sum + each.self, 0);
-    const calls = found.reduce((sum, [, each]) => sum + each.calls, 0);
-    const all = [...this.page.totals.values()].reduce((sum, each) => sum + each.self, 0);
-    const part = all > 0 ? format.share(self / all) : format.share(0);
-    this.page.tools.tell(
-      `${format.counted(found.length, "function")}, ${format.counted(calls, "call")}, ${part}`,
-    );
+    const events = this.eventsMatched();
+    const parts = events === null || found.length > 0 ? [this.callsOf(found)] : [];
+    this.tellCount([...parts, events].filter(Boolean).join("; "));
+  }
+
+  callsOf(found) {
+    const sum = sumOf(new Map(found));
+    const all = sumOf(this.page.totals).self;
+    const part = format.share(all > 0 ? sum.self / all : 0);
+    return `${format.counted(found.length, "function")}, ${format.counted(sum.calls, "call")}, ${part}`;
+  }
+
+  /** The events that match, of those at hand, in words; null where the filter says nothing of events. */
+  eventsMatched() {
+    const { state, data, process, views } = this.page;
+    const { events } = this.matcher;
+    if (!events) return null;
+    const range = state.range ?? views.ranges.time;
+    const columns = data
+      .events(process)
+      .layers(range, this.page.stage.size.width)
+      .findLast(({ start, end }) => start <= range[0] && end >= range[1]);
+    if (!columns) return null;
+    const isAll = range[0] <= data.domain[0] && range[1] >= data.domain[1];
+    const where = isAll ? "" : state.range ? " in the selected time" : " in view";
+    return `${format.counted(countEvents(columns, range, events), "event")}${where}`;
+  }
+
+  /** Tell how much matches, if that is news to who listens. */
+  tellCount(text) {
+    if (text !== this.counted) this.page.tools.tell(text);
+    this.counted = text;
   }
 }

@@ -8,6 +8,10 @@ import { paintRows } from "./raster.js";
 import { resize } from "./stage.js";
 
 const HEIGHT = 48;
+// A row is no higher, so that a shallow run isn't thick, and where several threads share the height, no lower.
+const MOST_ROW = 8;
+const LEAST_ROW = 2;
+const APART = 2;
 // A lens over more than this of the run would leave nothing to drag over.
 const ALMOST_ALL = 0.985;
 
@@ -67,8 +71,12 @@ export function minimap(gutter, actions) {
   return {
     element: root,
     height: HEIGHT,
-    /** Draw the run of `span` from a window of calls over a width; `range` is in view, `chosen` selected or null, `paused` what to hatch. */
-    draw({ columns, paint, block, palette, span, range, chosen, paused, ratio }, wide) {
+    /**
+     * Draw the run of `span` over a width; `range` is in view, `chosen` selected or null.
+     *
+     * `bands` are the threads from top to bottom, {columns or null, block, paused}: what is drawn of each, and hatched.
+     */
+    draw({ bands, paint, palette, span, range, chosen, ratio }, wide) {
       domain = span;
       if (wide !== width) {
         width = wide;
@@ -80,10 +88,11 @@ export function minimap(gutter, actions) {
         lens.call(brush);
         drawn = null;
       }
-      if (drawn?.columns !== columns || drawn?.paint !== paint) {
+      const what = [paint.version, ratio, ...bands.map(({ columns }) => columns)];
+      if (drawn?.length !== what.length || what.some((each, i) => each !== drawn[i])) {
         resize(canvas, width, HEIGHT, ratio);
-        if (columns) paintOverview(canvas, { columns, paint, block, palette, span, paused, ratio }, width);
-        drawn = { columns, paint };
+        paintOverview(canvas, { bands, paint, palette, span, ratio }, width);
+        drawn = what;
       }
       if (!making) {
         mark(chosen);
@@ -93,23 +102,50 @@ export function minimap(gutter, actions) {
   };
 }
 
-function paintOverview(canvas, { columns, paint, block, palette, span, paused, ratio }, width) {
+function paintOverview(canvas, { bands, paint, palette, span, ratio }, width) {
   const image = new ImageData(canvas.width, canvas.height);
   const pixels = new Uint32Array(image.data.buffer).fill(palette.paper);
-  const shown = Math.max(1, Math.min(columns.depths, canvas.height));
-  const height = Math.max(1, Math.min(Math.floor(canvas.height / shown), 8 * ratio));
-  const rows = Array.from({ length: shown }, (_, i) => ({
-    depth: Math.floor((i * columns.depths) / shown),
-    y: i * height,
-    height,
-  }));
   const scale = { from: span[0], perNs: canvas.width / (span[1] - span[0]) };
-  const colours = rowColours(columns, { ...paint.look(block), highlight: -1 }, paint.lit(block));
-  const gap = height > 3 * ratio ? 1 : 0;
-  const edges = { top: 0, bottom: canvas.height, gap, paper: palette.paper };
-  paintRows(pixels, canvas.width, [{ columns, colours }], scale, rows, edges);
+  const places = placesOf(bands.length, canvas.height, ratio);
+  for (const [i, { columns, block }] of bands.entries()) {
+    if (!columns) continue;
+    const colours = rowColours(columns, { ...paint.look(block), highlight: -2 }, paint.lit(block));
+    const rows = rowsIn(places[i], columns.depths, bands.length > 1 ? LEAST_ROW * ratio : 1, ratio);
+    const edges = {
+      top: 0,
+      bottom: canvas.height,
+      gap: rows[0]?.height > 3 * ratio ? 1 : 0,
+      paper: palette.paper,
+    };
+    paintRows(pixels, canvas.width, [{ columns, colours }], scale, rows, edges);
+  }
   const context = canvas.getContext("2d", { alpha: false });
   context.putImageData(image, 0, 0);
-  const whole = { top: 0, height: canvas.height };
-  drawPauses(context, pausesIn(paused, span, width), whole, { range: span, palette }, canvas.width, false);
+  for (const [i, { paused }] of bands.entries())
+    drawPauses(
+      context,
+      pausesIn(paused, span, width),
+      places[i],
+      { range: span, palette },
+      canvas.width,
+      false,
+    );
+}
+
+/** Where threads stand below each other: {top, height} each. */
+function placesOf(many, height, ratio) {
+  const each = Math.floor(height / Math.max(1, many));
+  const apart = many > 1 ? APART * ratio : 0;
+  return Array.from({ length: many }, (_, i) => ({ top: i * each, height: each - apart }));
+}
+
+/** As many depths of a thread as there is room for, spread over all of them. */
+function rowsIn({ top, height }, depths, least, ratio) {
+  const shown = Math.max(1, Math.min(depths, Math.floor(height / least)));
+  const high = Math.max(1, Math.min(Math.floor(height / shown), MOST_ROW * ratio));
+  return Array.from({ length: shown }, (_, i) => ({
+    depth: Math.floor((i * depths) / shown),
+    y: top + i * high,
+    height: high,
+  }));
 }

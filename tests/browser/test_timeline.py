@@ -446,7 +446,7 @@ KEYS: dict[str, list[tuple[str, str]]] = {
     "previousMatch": [("Shift+N", "d => d.selected?.start === 11e6")],
     "nextColour": [
         ("c", "d => d.colouring === 'frequency'"),
-        *[("c", "d => true")] * 5,
+        *[("c", "d => true")] * 6,
         ("c", "d => d.colouring === 'frequency'"),
     ],
     "bandsJit": [("j", "d => d.bands.includes('jit')")],

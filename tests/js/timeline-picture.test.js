@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { functionColours, placeIn, rowColours } from "../../static/timeline/colours.js";
 import { decodeRows, firstAfter, pickRows, rowsOf } from "../../static/timeline/columns.js";
-import { eventRows, levelsOf } from "../../static/timeline/events.js";
+import { applies, litFunctions, litRows } from "../../static/timeline/dim.js";
+import { countEvents, eventRows, levelsOf } from "../../static/timeline/events.js";
 import { EVENT_KINDS } from "../../static/timeline/filter.js";
+import { functionIn } from "../../static/timeline/functions.js";
+import { legendOf, sumOf } from "../../static/timeline/legend.js";
 import { mix, paintRows, rowAt } from "../../static/timeline/raster.js";
+import { functionsOf } from "./timeline-fixtures.js";
 
 // Black, so that a pixel tells what was mixed with it: red its ink, green over red whose.
 const BLACK = 0xff000000;
@@ -189,4 +194,112 @@ test("events that nest or overlap stand on levels of their own", () => {
   assert.deepEqual(levels, [[0, 5], [1, 3, 4], [2]]);
   assert.equal(levelsOf(columns), levelsOf(columns));
   assert.deepEqual(levelsOf(rowsFrom([[0, 5]])).length, 1);
+});
+
+const PALETTE = {
+  hues: Uint32Array.from({ length: 24 }, (_, i) => 0xff000000 + i + 1),
+  faint: 0xffffffff,
+  low: 0xffffffff,
+  high: 0xff000000,
+  states: Uint32Array.from({ length: 7 }, (_, i) => i),
+};
+const FUNCTIONS = functionsOf(["main", "Box.fill"]);
+const facts = (more) => ({
+  functionOf: (id) => functionIn(FUNCTIONS, id),
+  totals: new Map([
+    [0, { calls: 1, self: 5e6 }],
+    [-1, { calls: 3, self: 7e6 }],
+  ]),
+  palette: PALETTE,
+  filter: (text) => text,
+  shares: null,
+  of: "in view",
+  threads: [],
+  processes: [],
+  paused: { count: 0, total: 0 },
+  ...more,
+});
+
+test("the loops of other drivers are in every legend of functions, in the colour they are drawn in", () => {
+  for (const mode of ["function", "frequency", "self"]) {
+    const { entries } = legendOf(mode, facts());
+    const colours = functionColours(mode, FUNCTIONS, facts().totals, PALETTE);
+    assert.deepEqual(
+      entries.map(({ text, colour }) => [text, colour]),
+      [
+        ["(another driver's loop)", colours[2]],
+        ["main", colours[0]],
+      ],
+    );
+    assert.equal(colours[placeIn(colours, -1)], colours[2]);
+  }
+  const [first] = legendOf("package", facts()).entries;
+  assert.deepEqual([first.text, first.act], ["another driver's loops", `pkg:"another driver's loops"`]);
+  const loop = decodeRows(eventRows({}), { start: 0, end: 1, resolution: 1 });
+  const rows = { ...loop, length: 1, what: Int32Array.of(-1), state: Int32Array.of(-1) };
+  const look = { functions: Uint32Array.of(1, 2, 3), states: Uint32Array.of(9), row: null, highlight: -2 };
+  assert.deepEqual([...rowColours(rows, look, null)], [3]);
+  assert.deepEqual([...rowColours(rows, { ...look, dim: 7 }, litRows(Uint8Array.of(1, 1, 0), null))], [7]);
+});
+
+test("threads and processes are counted with what was called in them, states with what they are of", () => {
+  const parts = [
+    { title: "MainThread", hue: 0, sum: { calls: 2, self: 3e6 } },
+    { title: "worker", hue: 25, sum: null },
+  ];
+  for (const [mode, key] of [
+    ["thread", "threads"],
+    ["process", "processes"],
+  ]) {
+    const { entries } = legendOf(mode, facts({ [key]: parts }));
+    assert.deepEqual(
+      entries.map(({ text, note, colour }) => [text, note, colour]),
+      [
+        ["MainThread", "2 · 3.00 ms", PALETTE.hues[0]],
+        ["worker", "nothing recorded", PALETTE.hues[1]],
+      ],
+    );
+  }
+  const states = legendOf("state", facts({ shares: [0.5, 0.5, 0, 0, 0, 0, 0], of: "of A, in view" }));
+  assert.equal(states.title, "VM states of A, in view");
+  assert.equal(states.entries.length, 2);
+  assert.deepEqual(sumOf(facts().totals), { calls: 4, self: 12e6 });
+});
+
+test("graying by class leaves all as it is around a function without one", () => {
+  const [main, fill] = FUNCTIONS;
+  assert.equal(litFunctions(FUNCTIONS, ["class"], main, null), null);
+  assert.deepEqual([...litFunctions(FUNCTIONS, ["class"], fill, null)], [0, 1, 0]);
+  assert.deepEqual([applies("class", main), applies("module", main)], [false, true]);
+});
+
+test("what is inside a call is cut to depths, and freed of functions that led to it", () => {
+  const rows = rowsFrom([
+    [0, 100],
+    [100, 200],
+    [200, 300],
+  ]);
+  const span = { here: true, start: 100, end: 300 };
+  const lit = (inside) => [0, 1, 2].filter((i) => litRows(null, inside)(rows, i));
+  assert.deepEqual(lit(span), [1, 2]);
+  assert.deepEqual(lit({ ...span, without: new Set([2]) }), [1]);
+  assert.deepEqual(lit({ ...span, most: -1 }), []);
+});
+
+test("events of some kinds are counted, with those that are folded", () => {
+  const columns = decodeRows(
+    eventRows({
+      minor: { start: [10, 500], duration: [5, 50], count: [1, 30], busy: [5, 20], id: [0, 7] },
+      abort: { start: [20], duration: [5], count: [1], busy: [5], id: [0] },
+    }),
+    { start: 0, end: 1000, resolution: 1 },
+  );
+  assert.equal(
+    countEvents(columns, [0, 1000], (kind) => kind === "minor"),
+    31,
+  );
+  assert.equal(
+    countEvents(columns, [12, 400], () => true),
+    2,
+  );
 });
