@@ -37,10 +37,12 @@ export function ribbon(gutter, actions) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   canvas.style.left = `${gutter}px`;
   const most = element("span", { class: "most soft" });
+  const of = element("span", { class: "label of" });
   const root = element(
     "div",
     { class: "ribbon" },
     element("span", { class: "label" }, "VM state"),
+    of,
     most,
     canvas,
   );
@@ -57,8 +59,11 @@ export function ribbon(gutter, actions) {
 
   return {
     element: root,
-    draw({ store, range: view, palette, ratio, paused: pauses }, width) {
+    /** Draw the states of a thread; `whose` is {name, title}, null where there is but one. */
+    draw({ store, range: view, palette, ratio, paused: pauses, whose }, width) {
       range = view;
+      name(of, whose?.name, whose?.title);
+      root.classList.toggle("named", whose !== null);
       paused = pauses;
       layers = store?.layers(view, width / RIBBON_PX) ?? [];
       if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, RIBBON, ratio);
@@ -130,6 +135,13 @@ function describe(layers, time) {
   return `${shares.join(", ")}${memory}, by ${format.counted(answer.samples[at], "sample")}`;
 }
 
+/** Write into a part of a label, unless that stands there; its title tells it in full. */
+function name(part, text, title = "") {
+  if (part.textContent === (text ?? "") && part.title === title) return;
+  part.textContent = text ?? "";
+  part.title = title;
+}
+
 /** Make the tracks of events; `actions` are point(event or null) and choose(event). */
 export function tracks(gutter, actions) {
   const lanes = TRACK_ROWS.map((lane) => makeLane(lane, gutter, actions));
@@ -139,25 +151,24 @@ export function tracks(gutter, actions) {
       { class: "tracks" },
       lanes.map((lane) => lane.element),
     ),
-    /** Draw the events; `hidden` are the tracks left out, `lit` says whether an event's kind stays coloured. */
+    /**
+     * Draw the events of a process; `hidden` are the tracks left out, `lit` says whether an event's kind stays coloured,
+     * `pid` is the process's number, null where there is but one; the uppermost track says it.
+     */
     draw(scene, width) {
-      for (const lane of lanes) {
-        lane.element.hidden = scene.hidden.has(lane.track);
-        if (!lane.element.hidden) lane.draw(scene, width);
-      }
+      for (const lane of lanes) lane.element.hidden = scene.hidden.has(lane.track);
+      const shown = lanes.filter((lane) => !lane.element.hidden);
+      for (const lane of shown) lane.draw(scene, width, lane === shown[0]);
     },
   };
 }
 
-function makeLane({ track, name, kinds }, gutter, actions) {
+function makeLane({ track, name: what, kinds }, gutter, actions) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   canvas.style.left = `${gutter}px`;
-  const root = element(
-    "div",
-    { class: "track", "data-track": name },
-    element("span", { class: "label" }, name),
-    canvas,
-  );
+  const number = element("span", { class: "pid" });
+  const label = element("span", { class: "label" }, what, number);
+  const root = element("div", { class: "track", "data-track": what }, label, canvas);
   const depths = kinds.map((kind) => EVENT_KINDS.indexOf(kind));
   let scene = null;
   const at = (event) => eventAt(scene, depths, pointer(event, canvas)[0], canvas.width);
@@ -172,9 +183,12 @@ function makeLane({ track, name, kinds }, gutter, actions) {
     if (found) actions.choose(found);
   });
 
-  function draw(next, width) {
+  function draw(next, width, isFirst) {
     scene = next;
-    const { ratio, palette, range, event } = next;
+    const { ratio, palette, range, event, pid } = next;
+    const title = pid === null ? "" : `${what} of process ${pid}`;
+    if (label.title !== title) label.title = title;
+    name(number, pid !== null && isFirst ? ` ${pid}` : null);
     if (canvas.width !== Math.round(width * ratio)) resize(canvas, width, TRACK, ratio);
     const context = canvas.getContext("2d", { alpha: false });
     const { image, pixels } = imageOf(canvas);

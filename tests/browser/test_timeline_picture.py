@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import urllib.request
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -25,6 +27,11 @@ PIXELS = """([selector, x, y, width, height]) => {
   const { data } = canvas.getContext('2d').getImageData(x, y, width, height);
   return [...new Uint32Array(data.buffer)];
 }"""
+
+
+def asked(server: str, run: str, path: str) -> Any:
+    with urllib.request.urlopen(f"{server}/api/v1/runs/{run}/{path}") as answer:
+        return json.load(answer)
 
 
 def pixels(page: Page, selector: str, x: float, y: float, width: float = 1, height: float = 1) -> list[int]:
@@ -168,3 +175,165 @@ def test_bands_lie_over_the_calls_of_their_own_process(page: Page, family: Recor
         }
     assert columns["all"]["t0"] == columns["none"]["t0"]
     assert columns["all"][keys[1]] != columns["none"][keys[1]]
+
+
+# --- several threads and processes ------------------------------------------------
+
+
+def test_the_overview_shows_every_thread_of_the_run(page: Page, family: Recorded, when: When) -> None:
+    page.goto(f"/runs/{family.run}/timeline")
+    found = when()
+    threads = sorted({call.thread for call in family.calls()})
+    assert found["overview"] == threads
+    start, end = found["domain"]
+    high = 48 // len(threads)
+    for i, thread in enumerate(threads):
+        longest = max((c for c in family.calls() if c.thread == thread), key=lambda call: call.duration)
+        x = (longest.start + longest.duration / 2 - start) / (end - start) * found["width"]
+        column = pixels(page, ".minimap canvas", x, i * high, 1, high)
+        assert column[0] != column[-1]
+
+
+def test_processes_and_threads_have_colours_and_counts_of_their_own(
+    page: Page, server: str, family: Recorded, when: When
+) -> None:
+    page.goto(f"/runs/{family.run}/timeline?colour=process")
+    found = when()
+    colours = {key: {b["colour"] for b in found["boxes"] if b["block"] == key} for key in ("t0", "t1")}
+    assert [len(each) for each in colours.values()] == [1, 1]
+    assert colours["t0"] != colours["t1"]
+    legend = page.locator(".legend li")
+    for i, process in enumerate(family.bundle.processes):
+        expect(legend.nth(i)).to_contain_text(str(process.pid))
+    expect(page.locator('.track[data-track="JIT"] .label')).to_contain_text(
+        str(family.bundle.processes[0].pid)
+    )
+    spans = spans_of(family)
+    start, end = spans["inner"]
+    page.goto(f"/runs/{family.run}/timeline?colour=thread&range={start}-{end}")
+    when()
+    for thread in (0, 1):
+        rows = asked(server, family.run, f"totals?thread={thread}&start={start}&end={end}")["functions"]
+        expect(legend.nth(thread)).to_contain_text(f"{sum(rows['calls']):,}".replace(",", "\u202f"))
+
+
+def test_states_are_counted_of_the_selected_time_wherever_one_looks(
+    page: Page, recordings: dict[str, Recorded], when: When
+) -> None:
+    run = recordings["hot"].run
+    page.goto(f"/runs/{run}/timeline?colour=state")
+    first, last = when()["domain"]
+    span = last - first
+    page.goto(f"/runs/{run}/timeline?colour=state&range={first + span // 2}-{first + span // 4 * 3}")
+    when()
+    legend = page.locator(".legend")
+    expect(legend).to_contain_text("VM states in the selected time")
+    told = legend.inner_text()
+    page.goto(
+        f"/runs/{run}/timeline?colour=state&range={first + span // 2}-{first + span // 4 * 3}"
+        f"&at={first}-{first + span // 10}"
+    )
+    when()
+    assert legend.inner_text() == told
+
+
+def test_matching_events_are_counted(page: Page, server: str, family: Recorded, when: When) -> None:
+    page.goto(f"/runs/{family.run}/timeline?filter=cat:jit")
+    found = when()
+    tracks = asked(server, family.run, "events")["tracks"]
+    count = sum(sum(tracks[kind]["count"]) for kind in ("tracing", "optimising", "backend", "abort"))
+    expect(page.locator("#filter-count")).to_have_text(f"{count} events")
+    event = min(
+        (each for each in found["events"] if each["kind"] == "backend"), key=lambda each: each["start"]
+    )
+    view = f"at={event['start']}-{event['start'] + event['duration']}"
+    page.goto(f"/runs/{family.run}/timeline?filter=cat:backend+cat:call&{view}")
+    when()
+    expect(page.locator("#filter-count")).to_have_text(
+        re.compile(r"\d+ functions, .* calls, 100 %; 1 event in view")
+    )
+
+
+# --- graying all but what a call calls --------------------------------------------
+
+
+@pytest.fixture
+def trees(recordings: dict[str, Recorded]) -> Recorded:
+    return recordings["structure"]
+
+
+def lit(found: dict[str, Any], block: str = "") -> set[str]:
+    return {b["name"] for b in found["boxes"] if block in b["block"] and b["colour"] != found["dim"]}
+
+
+def select(page: Page, found: dict[str, Any], name: str, block: str = "") -> None:
+    place = page.locator(".picture").bounding_box()
+    assert place is not None
+    box = max(
+        (b for b in found["boxes"] if b["name"] == name and block in b["block"]), key=lambda b: b["width"]
+    )
+    page.mouse.click(
+        place["x"] + max(0, box["x"]) + min(found["width"], box["width"]) / 2, place["y"] + box["y"] + 8
+    )
+
+
+def test_merged_calls_gray_but_for_what_is_below_the_selected_path(
+    page: Page, trees: Recorded, when: When
+) -> None:
+    page.goto(f"/runs/{trees.run}/timeline?view=merged&gray=inside")
+    select(page, when("d => d.boxes.length > 0"), "gather")
+    below = {"gather", "gather.<locals>.<listcomp>", "join", "_get_sep"}
+    found = when("d => d.selected !== null && d.boxes.some((b) => b.colour === d.dim)")
+    assert (
+        {"gather", "join"}
+        <= lit(found)
+        <= {call.name for g in trees.named("gather") for call in trees.inside(g)}
+    )
+    assert below <= lit(found)
+
+
+def test_a_sandwich_grays_the_callers(page: Page, trees: Recorded, when: When) -> None:
+    gather = next(i for i, each in enumerate(trees.bundle.functions) if each.qualname == "gather")
+    page.goto(f"/runs/{trees.run}/timeline?view=sandwich&of={gather}&gray=inside")
+    select(page, when("d => d.boxes.length > 0"), "gather", "callees")
+    page.mouse.move(0, 0)
+    found = when("d => d.selected !== null && d.boxes.some((b) => b.colour === d.dim)")
+    assert lit(found, "callers") == set()
+    assert {"gather", "join"} <= lit(found, "callees")
+    select(page, found, "trunk", "callers")
+    when("d => d.selected?.name === 'trunk' && d.boxes.every((b) => b.colour !== d.dim)")
+    expect(page.locator(".status")).to_contain_text("isn't told apart by its callers")
+
+
+def test_lines_and_table_gray_but_for_what_the_selected_call_calls(
+    page: Page, trees: Recorded, when: When
+) -> None:
+    branch = trees.named("Tree.branch")[1]
+    (trunk,) = trees.named("trunk")
+    page.goto(f"/runs/{trees.run}/timeline?at={trunk.start}-{trunk.end}&gray=inside")
+    select(page, when("d => d.boxes.some((b) => b.name === 'Tree.branch')"), "Tree.branch")
+    chosen = when("d => d.selected?.name === 'Tree.branch'")["selected"]
+    branch = next(call for call in trees.named("Tree.branch") if call.start == chosen["start"])
+    inside = {(call.start, call.duration, call.name) for call in trees.inside(branch)}
+    page.keyboard.press("3")
+    found = when("d => d.view === 'lines' && d.boxes.some((b) => b.colour === d.dim)")
+    seen = [b for b in found["boxes"] if b["count"] == 1]
+    assert {"trunk", "Tree.leaf"} <= {b["name"] for b in seen}
+    for box in seen:
+        is_inside = (box["start"], box["duration"], box["name"]) in inside
+        assert (box["colour"] != found["dim"]) == is_inside, box
+    page.keyboard.press("5")
+    expect(page.locator("tr.gray").first).to_be_visible()
+    kept = page.locator("tbody tr:not(.gray) button").all_inner_texts()
+    assert set(kept) == {name for _, _, name in inside}
+
+
+def test_graying_by_class_says_where_there_is_none(page: Page, trees: Recorded, when: When) -> None:
+    (trunk,) = trees.named("trunk")
+    page.goto(f"/runs/{trees.run}/timeline?at={trunk.start}-{trunk.end}")
+    select(page, when("d => d.boxes.some((b) => b.name === 'trunk')"), "trunk")
+    when("d => d.selected !== null")
+    page.keyboard.press("k")
+    expect(page.locator(".status")).to_have_text("trunk belongs to no class.")
+    found = when("d => d.gray.length === 0")
+    assert all(b["colour"] != found["dim"] for b in found["boxes"])
