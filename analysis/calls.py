@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tracebin.analysis.lod import Bools, Ints, Rows, single
-from tracebin.bundle.records import STATES
 from tracebin.errors import MalformedBundle
 
 Columns = Dict[str, Ints]
@@ -24,6 +23,8 @@ LEAF = ("call", "start", "duration", "depth", "function", "context")
 SUMS = ("key", "total_ns", "self_ns", "calls", "largest_ns", "largest_call", "interpreted_ns", "jitted_ns")
 # Times further from 0 than this, 36 years, could add up to more than 64 bits.
 FARTHEST_NS = 1 << 60
+# All of a call's own time; where calls have columns named by a state, they are parts of it.
+WHOLE = 10_000
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ class Leaf:
         columns = {name: getattr(self, name)[which] for name in LEAF}
         return Leaf(**columns, more={name: column[which] for name, column in self.more.items()})
 
-    def by_depth(self) -> Rows:
-        """Give the calls as rows of their depth."""
-        more = {"function": self.function, **self.more}
+    def by_depth(self, names: Sequence[str] = ()) -> Rows:
+        """Give the calls as rows of their depth, with their function and ``names`` of what there is more."""
+        more = {"function": self.function, **{name: self.more[name] for name in names}}
         return single(self.depth, self.start, self.duration, self.call, more)
 
     def by_function(self, outermost: Bools) -> Rows:
@@ -269,11 +270,11 @@ class Weights:
         }
 
     def _of_state(self, at: Ints, state: str, count: int) -> Ints:
-        if "state" not in self._nesting.leaf.more:
+        """Add up the calls' own time in a state, which is taken as even over a call that the window cuts."""
+        if state not in self._nesting.leaf.more:
             return np.zeros(count, np.int64)
-        states = np.concatenate((self._nesting.open["state"], self._nesting.leaf.more["state"]))
-        which = states == STATES.index(state)
-        return _sum(at[which], self._self[which], count)
+        parts = np.concatenate((self._nesting.open[state], self._nesting.leaf.more[state]))
+        return _sum(at, np.rint(self._self * (parts / WHOLE)).astype(np.int64), count)
 
 
 def _largest(at: npt.NDArray[np.int64], duration: Ints, call: Ints, count: int) -> Tuple[Ints, Ints]:

@@ -4,7 +4,7 @@ Each sample stands for the time since the one before it on its thread, or for on
 where that is a gap.  So a stretch's edges are known to one
 interval, and nothing is claimed about a gap.  Frames are equal when their functions are, and those of
 their callers; the VM state and the trace may change within a stretch, which then gets those it had
-for most of its time.
+for most of its time, and the part of its own time that was interpreted and jitted.
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
+from tracebin.analysis.calls import WHOLE
 from tracebin.analysis.lod import Ints, Rows
 from tracebin.analysis.sample_time import DEFAULT_PERIOD_NS
-from tracebin.bundle.records import StackChunk
+from tracebin.bundle.records import STATES, StackChunk
 
 # A thread that doesn't get a processor, or collects, isn't sampled meanwhile; its calls go on.  Only where
 # much longer nothing is known, nothing is claimed.
 GAP_INTERVALS = 3
 GAP_NS = 100_000_000
-STRETCH_COLUMNS = ("start", "duration", "depth", "function", "state", "trace")
+STRETCH_COLUMNS = ("start", "duration", "depth", "function", "state", "trace", "interpreted", "jitted")
+_INTERPRETED = STATES.index("interpreted")
+_JITTED = STATES.index("jitted")
+
+
+# Known when a stretch ends.
+_ENDING = ("duration", "state", "trace", "interpreted", "jitted")
 
 
 class StackTree:
@@ -38,10 +45,14 @@ class StackTree:
         self.what = array("q")
         self.depth = array("q")
         self.path = array("q")
+        # How many rows the bundle has; behind them stand those of :meth:`in_state`.
+        self.rows = 0
         self._paths: Dict[int, int] = {}
+        self._in_state: Dict[Tuple[int, int], int] = {}
 
     def add(self, chunk: StackChunk) -> None:
-        """Add rows; parents stand before them."""
+        """Add rows; parents stand before them, and all before the first :meth:`in_state`."""
+        self.rows += len(chunk.function)
         self.function.extend(chunk.function)
         self.state.extend(chunk.state)
         self.trace.extend(chunk.trace)
@@ -54,17 +65,34 @@ class StackTree:
             name = (above + 1 << 32) + function + 1
             self.path.append(self._paths.setdefault(name, len(self._paths)))
 
+    def in_state(self, row: int, state: int) -> int:
+        """Give a row like another but for its state, and in no machine code."""
+        found = self._in_state.get((row, state))
+        if found is None:
+            found = self._in_state[row, state] = len(self.parent)
+            for column in (self.parent, self.function, self.depth, self.path):
+                column.append(column[row])
+            self.state.append(state)
+            self.trace.append(-1)
+            self.what.append(state << 40)
+        return found
+
 
 class _Frame:
-    """An open stretch.  ``what`` is its state and trace as one number, ``before`` how long it had others."""
+    """An open stretch.
 
-    __slots__ = ("before", "number", "since", "start", "what")
+    ``what`` is its state and trace as one number, ``before`` how long it had others; ``own`` its time
+    without what it called, in each of the states.
+    """
+
+    __slots__ = ("before", "number", "own", "since", "start", "what")
 
     def __init__(self, number: int, start: int, what: int) -> None:
         self.number = number
         self.start = self.since = start
         self.what = what
         self.before: Optional[Dict[int, int]] = None
+        self.own: Optional[List[int]] = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +102,8 @@ class Ended:
     duration: int
     state: int
     trace: int
+    interpreted: int
+    jitted: int
 
 
 class StretchMaker:
@@ -91,7 +121,8 @@ class StretchMaker:
         self._taken = 0
         self._columns = columns = {name: array("q") for name in STRETCH_COLUMNS}
         self._opening = columns["start"], columns["depth"], columns["function"]
-        self._ending = columns["duration"], columns["state"], columns["trace"]
+        self._ending = tuple(columns[name] for name in _ENDING)
+        self._settled_ns = 0
         self.late: Dict[int, Ended] = {}
 
     def __len__(self) -> int:
@@ -112,6 +143,7 @@ class StretchMaker:
     def end(self) -> None:
         """End all stretches that are open, where the last sample was."""
         if self._last_ns is not None:
+            self._settle(self._last_ns)
             self._close(0, self._last_ns)
 
     def pause(self, until_ns: int) -> None:
@@ -129,6 +161,7 @@ class StretchMaker:
 
     def _change(self, row: int, time: int) -> None:
         """Go on with the stack that ends in ``row``."""
+        self._settle(time)
         tree, rows = self._tree, self._rows
         depth = tree.depth[row]
         fresh: List[int] = []
@@ -144,6 +177,14 @@ class StretchMaker:
                 self._open(new, time)
         self._close(depth + 1 + len(fresh), time)
 
+    def _settle(self, time: int) -> None:
+        """Give the innermost frame the time since the stack last changed as its own."""
+        if self._frames:
+            frame = self._frames[-1]
+            frame.own = frame.own or [0] * len(STATES)
+            frame.own[frame.what >> 40] += time - self._settled_ns
+        self._settled_ns = time
+
     def _alter(self, at: int, row: int, time: int) -> None:
         self._rows[at] = row
         frame, what = self._frames[at], self._tree.what[row]
@@ -156,13 +197,11 @@ class StretchMaker:
     def _open(self, row: int, time: int) -> None:
         tree = self._tree
         starts, depths, functions = self._opening
-        durations, states, traces = self._ending
         starts.append(time)
         depths.append(len(self._rows))
         functions.append(tree.function[row])
-        durations.append(-1)
-        states.append(-1)
-        traces.append(-1)
+        for column in self._ending:
+            column.append(-1)
         self._rows.append(row)
         self._frames.append(_Frame(self._stretches, time, tree.what[row]))
         self._stretches += 1
@@ -171,7 +210,7 @@ class StretchMaker:
         frames, taken = self._frames, self._taken
         if len(frames) <= depth:
             return
-        durations, states, traces = self._ending
+        durations, states, traces, interpreted, jitted = self._ending
         ending = frames[depth:]
         del frames[depth:], self._rows[depth:]
         for frame in ending:
@@ -180,13 +219,25 @@ class StretchMaker:
             if at < 0:
                 self.late[frame.number] = Ended(*ended)
             else:
-                durations[at], states[at], traces[at] = ended
+                durations[at], states[at], traces[at], interpreted[at], jitted[at] = ended
 
 
-def _ended(frame: _Frame, time: int) -> Tuple[int, int, int]:
-    """Say how long a frame took, and the state and the trace it had for most of its time."""
+def _ended(frame: _Frame, time: int) -> Tuple[int, int, int, int, int]:
+    """Say how long a frame took, the state and trace of most of its time, and the parts of its own."""
+    return (time - frame.start, *_mostly(frame, time), *_parts(frame.own))
+
+
+def _parts(own: Optional[List[int]]) -> Tuple[int, int]:
+    """Give the parts of a frame's own time that were interpreted and jitted."""
+    whole = sum(own or ())
+    if own is None or whole == 0:
+        return 0, 0
+    return own[_INTERPRETED] * WHOLE // whole, own[_JITTED] * WHOLE // whole
+
+
+def _mostly(frame: _Frame, time: int) -> Tuple[int, int]:
     if frame.before is None:
-        return time - frame.start, frame.what >> 40, (frame.what & (1 << 40) - 1) - 1
+        return frame.what >> 40, (frame.what & (1 << 40) - 1) - 1
     spent = dict(frame.before)
     spent[frame.what] = spent.get(frame.what, 0) + time - frame.since
     states: Dict[int, int] = {}
@@ -195,7 +246,7 @@ def _ended(frame: _Frame, time: int) -> Tuple[int, int, int]:
         state, trace = what >> 40, (what & (1 << 40) - 1) - 1
         states[state] = states.get(state, 0) + ns
         traces[trace] = traces.get(trace, 0) + ns
-    return time - frame.start, _most(states), _most(traces)
+    return _most(states), _most(traces)
 
 
 def _most(times: Dict[int, int]) -> int:

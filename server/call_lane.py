@@ -38,7 +38,9 @@ LEAF_COLUMNS = ("start", "duration", "depth", "function", "context", "outermost"
 LONG_COLUMNS = ("call", "child_ns", "children")
 TREE_COLUMNS = ("parent", "function", "depth")
 OPEN_COLUMNS = ("depth", *FRAME)
+# What stretches of samples have more than calls: what they are drawn by, and the parts of their own time.
 STATE_COLUMNS = ("state", "trace")
+PART_COLUMNS = ("interpreted", "jitted")
 # How many sums are added up into one of the next level.
 SUMS_FAN = 16
 _LEAST_ROWS = LEAF_ROWS // 2
@@ -47,16 +49,20 @@ _LEAST_ROWS = LEAF_ROWS // 2
 class CallLane:
     """The calls of one thread; takes the lanes ``lane`` and ``lane + 1``.
 
-    ``more`` names the columns calls have besides start, duration, depth and function.
+    ``drawn`` and ``more`` name the columns calls have besides start, duration, depth and function;
+    rows of several calls have only those that are drawn, of the longest.
     """
 
-    def __init__(self, parts: PartsWriter, lane: int, more: Sequence[str] = ()) -> None:
+    def __init__(
+        self, parts: PartsWriter, lane: int, drawn: Sequence[str] = (), more: Sequence[str] = ()
+    ) -> None:
         self._parts = parts
         self.lane = lane
-        self._more = tuple(more)
+        self._drawn = tuple(drawn)
+        self._more = (*drawn, *more)
         self._contexts = Contexts()
         self._folder = Folder(self._more)
-        self._by_depth = PyramidWriter(parts, lane, ("function", *more))
+        self._by_depth = PyramidWriter(parts, lane, ("function", *drawn))
         self._by_function = PyramidWriter(parts, lane + 1, ())
         self._open = _OpenWriter(parts, lane)
         self._sums = {kind: _SumsWriter(parts, lane, kind) for kind in (FUNCTIONS, CONTEXTS)}
@@ -149,7 +155,7 @@ class CallLane:
         place = replace(place, key_low=self.calls, key_high=self.calls + len(leaf) - 1)
         by_depth = self._parts.add(place, columns)
         by_function = self._parts.again(replace(place, lane=self.lane + 1), by_depth)
-        self._by_depth.add(leaf.by_depth(), first_ns, next_ns, by_depth)
+        self._by_depth.add(leaf.by_depth(self._drawn), first_ns, next_ns, by_depth)
         self._by_function.add(leaf.by_function(fold.outermost), first_ns, next_ns, by_function)
         self._sums[FUNCTIONS].add(fold.by_function, self._leaves, first_ns, next_ns)
         self._sums[CONTEXTS].add(fold.by_context, self._leaves, first_ns, next_ns)

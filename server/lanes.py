@@ -26,7 +26,7 @@ from tracebin.analysis.lod import (
     widened,
 )
 from tracebin.errors import RunNotFound
-from tracebin.server.call_lane import LEAF_COLUMNS, OPEN, OPEN_COLUMNS, STATE_COLUMNS
+from tracebin.server.call_lane import LEAF_COLUMNS, OPEN, OPEN_COLUMNS, PART_COLUMNS, STATE_COLUMNS
 from tracebin.server.parts import Parts, pick
 from tracebin.server.pyramid import LEAF, NODE, to_rows
 
@@ -211,7 +211,8 @@ class Calls:
     def __init__(self, parts: Parts, note: Note) -> None:
         self.parts = parts
         self.note = note
-        self.more = STATE_COLUMNS if note.family == "sampled" else ()
+        self.drawn = STATE_COLUMNS if note.family == "sampled" else ()
+        self.more = (*STATE_COLUMNS, *PART_COLUMNS) if note.family == "sampled" else ()
         self.columns = (*LEAF_COLUMNS, *self.more)
         self.leaves = parts.index.of(note.lane, LEAF)
         self._open = parts.index.of(note.lane, OPEN)
@@ -219,7 +220,7 @@ class Calls:
     @property
     def by_depth(self) -> Lane:
         """The calls as rows of their depth."""
-        return _ByDepth(self, self.note.lane, ("function", *self.more))
+        return _ByDepth(self, self.note.lane, ("function", *self.drawn))
 
     @property
     def by_function(self) -> Lane:

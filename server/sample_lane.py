@@ -13,6 +13,7 @@ from typing import IO, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
+from tracebin.analysis.busy_times import BusyStates
 from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.analysis.lod import Ints
 from tracebin.analysis.stretches import (
@@ -25,7 +26,7 @@ from tracebin.analysis.stretches import (
 )
 from tracebin.bundle.records import SampleChunk
 from tracebin.errors import MalformedBundle
-from tracebin.server.call_lane import STATE_COLUMNS, CallLane
+from tracebin.server.call_lane import PART_COLUMNS, STATE_COLUMNS, CallLane
 from tracebin.server.parts import PartsWriter
 from tracebin.server.pyramid import LEAF_ROWS, PyramidWriter
 
@@ -61,12 +62,23 @@ class Spill:
 
 
 class SampleLane:
-    """The samples of one thread: its stretches (``lane`` and ``lane + 1``) and states (``lane + 2``)."""
+    """The samples of one thread: its stretches (``lane`` and ``lane + 1``) and states (``lane + 2``).
+
+    The sampler says of a stack how its frames run.  Whether the VM collected or traced just
+    then the log knows better: ``busy`` tells it.
+    """
 
     def __init__(
-        self, parts: PartsWriter, lane: int, tree: StackTree, spill: Spill, pauses: List[int]
+        self,
+        parts: PartsWriter,
+        lane: int,
+        tree: StackTree,
+        spill: Spill,
+        pauses: List[int],
+        busy: BusyStates,
     ) -> None:
-        self.calls = CallLane(parts, lane, STATE_COLUMNS)
+        self.calls = CallLane(parts, lane, STATE_COLUMNS, PART_COLUMNS)
+        self._busy = busy
         self.lane = lane + 2
         self.interval_ns = 0
         self.first_ns = FARTHEST_NS
@@ -130,6 +142,7 @@ class SampleLane:
         if self._maker is None:
             self.interval_ns = interval_of(time)
             self._maker = StretchMaker(self._tree, self.interval_ns)
+        stack = self._in_busy_states(time, stack)
         states = np.frombuffer(self._tree.state, np.int64)[stack]
         first = 0
         while first < len(time):
@@ -140,6 +153,18 @@ class SampleLane:
             piece = slice(first, last)
             self._take(time[piece], stack[piece], states[piece], memory[piece])
             first = last
+
+    def _in_busy_states(self, time: Ints, stack: Ints) -> Ints:
+        """Give the rows of stacks, those of collections and tracing in that state."""
+        busy = self._busy.at(time)
+        which = np.flatnonzero((busy >= 0) & (stack >= 0))
+        if not len(which):
+            return stack
+        pairs, at = np.unique(np.stack((stack[which], busy[which])), axis=1, return_inverse=True)
+        rows = [self._tree.in_state(row, state) for row, state in zip(*pairs.tolist())]
+        stack = stack.copy()
+        stack[which] = np.array(rows, np.int64)[at.reshape(-1)]
+        return stack
 
     def _resume(self, time: int) -> None:
         """Break off where there were pauses before ``time``."""

@@ -41,6 +41,8 @@ from tracebin.server.timeline_ingest import TRACKS
 
 # What lasts a whole run must not need more buckets than this, whatever is asked for.
 _FAMILIES = ("jit", "gc", "marks")
+# What is merged into one row may lie on both sides of a bucket's edge: of buckets so much smaller, less does.
+_FINER = 16
 
 
 def threads(timeline: Timeline) -> Threads:
@@ -198,9 +200,9 @@ def states(timeline: Timeline, thread: int, wanted: Window) -> StateShares:
     buckets = (seen.end_ns - seen.start_ns) // seen.resolution
     process = parts.notes["threads"][thread]["process"]
     coarser = Window(seen.start_ns, seen.end_ns, buckets)
-    logged = [_logged(parts, family, process, coarser) for family in ("gc", "jit")]
+    gc, busy = (_logged(parts, family, process, coarser) for family in ("collecting", "busy"))
     frame = (seen.start_ns, seen.resolution, buckets)
-    shares = _shares(seen, logged[0], logged[1])
+    shares = _shares(seen, gc, busy - gc)
     rows = seen.rows
     samples = np.diff(np.rint(np.cumsum(spread(rows, rows.count, *frame))), prepend=0)
     memory = greatest(rows, rows.more["memory"], *frame)
@@ -229,7 +231,8 @@ def _logged(parts: Parts, family: str, process: int, wanted: Window) -> Floats:
     buckets = wanted.width
     resolution = (wanted.end_ns - wanted.start_ns) // buckets
     note = find_note(parts, family, process)
-    rows = Lane(parts, note.lane).see(wanted).rows if note else empty()
+    finer = replace(wanted, width=buckets * _FINER)
+    rows = Lane(parts, note.lane).see(finer).rows if note else empty()
     return spread(rows, rows.busy, wanted.start_ns, resolution, buckets)
 
 
@@ -238,7 +241,7 @@ def _shares(seen: Seen, gc: Floats, tracing: Floats) -> Ints:
     length = float(seen.resolution)
     buckets = len(gc)
     gc = np.minimum(gc, length)
-    tracing = np.minimum(tracing, length - gc)
+    tracing = np.clip(tracing, 0, length - gc)
     by_state = {state: np.zeros(buckets) for state in STATES}
     for key, rows in by_key(seen.rows).items():
         by_state[STATES[key]] = spread(rows, rows.busy, seen.start_ns, seen.resolution, buckets)

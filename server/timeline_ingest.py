@@ -2,8 +2,10 @@
 
 Lanes of the blob, as the notes name them: two for each thread with calls (by depth, by
 function), three for each with samples (the same for stretches of equal samples, and the VM's states),
-and three for each process (``gc``, ``jit``, ``marks``).  Bounded: rows wait in leaves of at most
-65,536, stretches of samples in a temporary file until it is known how they end.
+and five for each process: its events (``gc``, ``jit``, ``marks``), and the times of collections
+(``collecting``) and of collections or tracing (``busy``), joined where they overlap.  Bounded: rows wait in
+leaves of at most 65,536, stretches of samples in a temporary file until it is known how they
+end; of an event two numbers are kept for as long as it takes.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
+from tracebin.analysis.busy_times import BusyStates, BusyTimes, Union
 from tracebin.analysis.calls import FARTHEST_NS
-from tracebin.analysis.lod import Rows
+from tracebin.analysis.lod import Rows, single
 from tracebin.analysis.stretches import StackTree
 from tracebin.bundle.records import (
     GC_KINDS,
@@ -69,6 +72,8 @@ class TimelineWriter:
         self._lanes: List[Dict[str, Any]] = []
         self._lane_count = 0
         self._events: Dict[Tuple[str, int], _EventLane] = {}
+        self._busy: Dict[int, BusyTimes] = {}
+        self._busy_states: Dict[int, BusyStates] = {}
         self._tree = StackTree()
         self._samples: Dict[int, SampleLane] = {}
         self._calls: Dict[int, CallLane] = {}
@@ -90,17 +95,10 @@ class TimelineWriter:
             events.finish()
             if events.events:
                 self._note(family, process, events.lane, events)
-        for thread, calls in self._calls.items():
-            calls.finish()
-            if calls.calls:
-                self._note_calls("exact", thread, calls)
-        for thread, samples in self._samples.items():
-            samples.finish()
-            if not samples.interval_ns:
-                continue
-            self._note("states", thread, samples.lane, samples, interval_ns=samples.interval_ns)
-            if samples.calls.calls:
-                self._note_calls("sampled", thread, samples.calls)
+        for process, busy in self._busy.items():
+            self._write_union("collecting", process, busy.gc)
+            self._write_union("busy", process, busy.either)
+        self._finish_threads()
         self._parts.finish(
             {
                 "processes": [
@@ -117,9 +115,36 @@ class TimelineWriter:
             }
         )
 
+    def _finish_threads(self) -> None:
+        for thread, calls in self._calls.items():
+            calls.finish()
+            if calls.calls:
+                self._note_calls("exact", thread, calls)
+        for thread, samples in self._samples.items():
+            samples.finish()
+            if not samples.interval_ns:
+                continue
+            self._note("states", thread, samples.lane, samples, interval_ns=samples.interval_ns)
+            if samples.calls.calls:
+                self._note_calls("sampled", thread, samples.calls)
+
     def close(self) -> None:
         """Let go of temporary files."""
         self._spill.close()
+
+    def _write_union(self, family: str, process: int, times: Union) -> None:
+        starts, ends = times
+        if not len(starts):
+            return
+        lane = self._new_lane(1)
+        pyramid = PyramidWriter(self._parts, lane, ())
+        for first in range(0, len(starts), LEAF_ROWS):
+            start, end = starts[first : first + LEAF_ROWS], ends[first : first + LEAF_ROWS]
+            none = np.zeros(len(start), np.int64)
+            pyramid.add(single(none, start, end - start, none, {}), int(start[0]), int(end[-1]))
+        pyramid.finish()
+        bounds = {"first_ns": int(starts[0]), "last_ns": int(ends[-1])}
+        self._lanes.append({"family": family, "owner": process, "lane": lane, **bounds})
 
     def _note(self, family: str, owner: int, lane: int, times: Any, **more: Any) -> None:
         first = {"first_ns": times.first_ns, "last_ns": times.last_ns}
@@ -157,17 +182,21 @@ class TimelineWriter:
         jit.add(0, trace.start_ns, optimising, number, busy)
         jit.add(1, optimising, backend, number)
         jit.add(2, backend, trace.end_ns, number)
+        self._busy_of(trace.process).add_tracing(trace.start_ns, trace.end_ns)
 
     def _add_abort(self, abort: Abort) -> None:
         number = self._counts["aborts"]
         self._events_of("jit", abort.process).add(3, abort.start_ns, abort.end_ns, number)
+        self._busy_of(abort.process).add_tracing(abort.start_ns, abort.end_ns)
 
     def _add_gc(self, chunk: GcChunk) -> None:
         gc = self._events_of("gc", chunk.process)
+        busy = self._busy_of(chunk.process)
         start = chunk.first_ns
         for kind, delta, duration in zip(chunk.kind, chunk.start, chunk.duration):
             start += delta
             gc.add(kind, start, start + duration, gc.events)
+            busy.add_gc(start, start + duration)
 
     def _add_mark(self, mark: Mark) -> None:
         marks = self._events_of("marks", self._process_of(mark.thread))
@@ -181,16 +210,16 @@ class TimelineWriter:
         self._tree.add(chunk)
 
     def _add_samples(self, chunk: SampleChunk) -> None:
-        if chunk.stack and max(chunk.stack) >= len(self._tree.parent):
+        if chunk.stack and max(chunk.stack) >= self._tree.rows:
             raise MalformedBundle(f"there is no row {max(chunk.stack)} of stacks")
         thread = chunk.thread
         if thread not in self._samples:
             if len(self._samples) >= MOST_THREADS:
                 return
-            pauses = [pause.end_ns for pause in self._processes[self._process_of(thread)].paused]
-            self._samples[thread] = SampleLane(
-                self._parts, self._new_lane(3), self._tree, self._spill, pauses
-            )
+            process = self._process_of(thread)
+            pauses = [pause.end_ns for pause in self._processes[process].paused]
+            lane, busy = self._new_lane(3), self._busy_states_of(process)
+            self._samples[thread] = SampleLane(self._parts, lane, self._tree, self._spill, pauses, busy)
         self._samples[thread].add(chunk)
 
     def _add_calls(self, chunk: CallChunk) -> None:
@@ -218,6 +247,17 @@ class TimelineWriter:
         if not 0 <= process < len(self._processes):
             raise MalformedBundle(f"there is no process {process}")
         return process
+
+    def _busy_of(self, process: int) -> BusyTimes:
+        if process >= MOST_PROCESSES:
+            return BusyTimes()
+        return self._busy.setdefault(process, BusyTimes())
+
+    def _busy_states_of(self, process: int) -> BusyStates:
+        """Make what tells when a process was busy, with its first sample: events stand before samples."""
+        if process not in self._busy_states:
+            self._busy_states[process] = self._busy_of(process).states()
+        return self._busy_states[process]
 
     def _events_of(self, family: str, process: int) -> _EventLane:
         if not 0 <= process < len(self._processes):

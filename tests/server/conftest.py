@@ -22,8 +22,10 @@ from tracebin.bundle.writer import BundleWriter, write_bundle
 from tracebin.server import ServerConfig, create_app
 from tracebin.server.blobs import BlobFolder
 from tracebin.server.database import Database
+from tracebin.server.parts import Parts, PartsWriter, read_index
 from tracebin.server.serve import address_of, listen, make_server
 from tracebin.server.store import Store
+from tracebin.server.timeline_ingest import TimelineWriter
 
 SOURCE = "def hot(n):\n    s = 0\n    for i in range(n):\n        s += i\n    return s\n"
 CODE = base64.b64encode(b"\x90" * 16).decode()
@@ -330,3 +332,31 @@ def refused(upload: Uploader, store: Store, config: ServerConfig, body: bytes) -
     refusal = Refusal(upload, store, config, body)
     yield refusal
     refusal.the_next_is_taken()
+
+
+class MemoryPart(io.BytesIO):
+    """A blob that is being written, in memory."""
+
+    @property
+    def size(self) -> int:
+        return len(self.getvalue())
+
+    def reopen(self) -> io.BytesIO:
+        return io.BytesIO(self.getvalue())
+
+
+@pytest.fixture(scope="session")
+def written() -> Callable[[list[tuple[str, Any]]], Parts]:
+    """Make the time line of elements of a bundle, (list, record) each."""
+
+    def write(elements: list[tuple[str, Any]]) -> Parts:
+        part = MemoryPart()
+        writer = TimelineWriter(PartsWriter(part))  # type: ignore[arg-type]
+        for key, record in elements:
+            writer.add(key, record)
+        writer.finish()
+        writer.close()
+        file = part.reopen()
+        return Parts(file, read_index(file))
+
+    return write

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -13,21 +12,12 @@ from tracebin.bundle.records import GcChunk, Mark, Process, Thread
 from tracebin.errors import RunNotFound
 from tracebin.server import pyramid, timeline_ingest
 from tracebin.server.event_search import EVENT_KINDS, EventFinder
-from tracebin.server.parts import Parts, PartsWriter, read_index
-from tracebin.server.timeline_ingest import TimelineWriter
+from tracebin.server.parts import Parts
 
+Written = Callable[[list[tuple[str, Any]]], Parts]
 Event = tuple[int, int, int, int]
 MARK, MINOR = EVENT_KINDS.index("mark"), EVENT_KINDS.index("minor")
 EXAMPLES = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-
-
-class MemoryPart(io.BytesIO):
-    @property
-    def size(self) -> int:
-        return len(self.getvalue())
-
-    def reopen(self) -> io.BytesIO:
-        return io.BytesIO(self.getvalue())
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -40,19 +30,16 @@ def small_leaves() -> Iterator[None]:
         yield
 
 
-def stored(marks: list[tuple[int, int | None]], collections: list[tuple[int, int, int]]) -> Parts:
-    part = MemoryPart()
-    writer = TimelineWriter(PartsWriter(part))  # type: ignore[arg-type]
-    writer.add("processes", Process(1, None, [], 0, None, None))
-    writer.add("threads", Thread(0, 1))
-    for kind, start, duration in collections:
-        writer.add("gc", GcChunk(0, start, [kind], [0], [duration], [-1], [-1]))
-    for start, duration in marks:
-        writer.add("marks", Mark(0, start, duration, "m"))
-    writer.finish()
-    writer.close()
-    file = part.reopen()
-    return Parts(file, read_index(file))
+def elements(marks: list[Any], collections: list[Any]) -> list[tuple[str, Any]]:
+    return [
+        ("processes", Process(1, None, [], 0, None, None)),
+        ("threads", Thread(0, 1)),
+        *(
+            ("gc", GcChunk(0, start, [kind], [0], [duration], [-1], [-1]))
+            for kind, start, duration in collections
+        ),
+        *(("marks", Mark(0, start, duration, "m")) for start, duration in marks),
+    ]
 
 
 def events_of(marks: list[Any], collections: list[Any]) -> list[Event]:
@@ -80,11 +67,11 @@ def told(found: Any) -> Event | None:
 @EXAMPLES
 @given(MARKS, COLLECTIONS, KINDS, TIMES)
 def test_stepping_goes_through_every_event_in_order(
-    marks: list[Any], collections: list[Any], kinds: list[str], time: int
+    written: Written, marks: list[Any], collections: list[Any], kinds: list[str], time: int
 ) -> None:
     events = events_of(marks, collections)
     wanted = [event for event in events if not kinds or EVENT_KINDS[event[1]] in kinds]
-    finder = EventFinder(stored(marks, collections), 0, kinds)
+    finder = EventFinder(written(elements(marks, collections)), 0, kinds)
 
     def walked(step: Callable[[Any], Any], place: tuple[int, int, int]) -> Iterator[Event]:
         while (found := told(step(place))) is not None:
@@ -97,14 +84,16 @@ def test_stepping_goes_through_every_event_in_order(
 
 @EXAMPLES
 @given(MARKS, COLLECTIONS)
-def test_each_event_is_found_by_its_number(marks: list[Any], collections: list[Any]) -> None:
-    finder = EventFinder(stored(marks, collections), 0)
+def test_each_event_is_found_by_its_number(
+    written: Written, marks: list[Any], collections: list[Any]
+) -> None:
+    finder = EventFinder(written(elements(marks, collections)), 0)
     for event in events_of(marks, collections):
         assert told(finder.one(EVENT_KINDS[event[1]], event[2], None)) == event
     assert finder.one("mark", len(marks), 5) is None
     assert finder.one("tracing", 0, None) is None
 
 
-def test_a_process_that_is_not_there_is_refused() -> None:
+def test_a_process_that_is_not_there_is_refused(written: Written) -> None:
     with pytest.raises(RunNotFound, match="no process 1"):
-        EventFinder(stored([], []), 1)
+        EventFinder(written(elements([], [])), 1)

@@ -1,0 +1,109 @@
+"""What the log says of collections and tracing goes before what the sampler says, as in the overview."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any, Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracebin.analysis.intervals import Intervals
+from tracebin.analysis.tally import Tally
+from tracebin.bundle import records as r
+from tracebin.server.lanes import Window, calls_of
+from tracebin.server.parts import Parts
+from tracebin.server.store import Timeline
+from tracebin.server.timeline import calls, states
+from tracebin.server.timeline_sums import totals
+
+Written = Callable[[list[tuple[str, Any]]], Parts]
+MS = 1_000_000
+END = 60 * MS
+INTERPRETED, JITTED = r.STATES.index("interpreted"), r.STATES.index("jitted")
+# main, what it calls interpreted and jitted, and a third below.
+TREE = r.StackChunk([-1, 0, 0, 2], [0, 1, 1, 2], [0, 0, 1, 1], [-1, -1, -1, -1])
+SPANS = st.lists(
+    st.tuples(st.integers(0, 58 * MS), st.integers(0, 9 * MS)).map(lambda p: (p[0], p[0] + p[1])), max_size=6
+)
+ROWS = st.lists(st.integers(0, 3), min_size=1, max_size=50)
+# Per mille: what lies in one row of a sixteenth of a bucket is spread evenly over it.
+MERGED = 1000 / 16
+EXAMPLES = settings(deadline=None, max_examples=40)
+
+
+def elements(rows: list[int], gc: list[Any], aborts: list[Any]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = [
+        ("run", r.Run(["p"], "script", "/", "2026-11-22T18:00:00.000000Z", END, r.Exit(0), *HOST)),
+        ("processes", r.Process(1, None, ["p"], 0, END, r.Exit(0))),
+        ("threads", r.Thread(0, 1, "MainThread")),
+        ("files", r.SourceFile("/p.py", "program")),
+        *(("functions", r.Function(0, name, name, 1)) for name in "abc"),
+        *(("aborts", r.Abort(0, start, end, *WHY)) for start, end in aborts),
+        *(("gc", r.GcChunk(0, start, [0], [0], [end - start], [-1], [-1])) for start, end in gc),
+        ("stacks", TREE),
+        ("samples", r.SampleChunk(0, MS, [MS] * len(rows), rows, [-1] * len(rows))),
+    ]
+    return found
+
+
+WHY = ("ABORT_TOO_LONG", "pypyjit", 0, None, None, None, 1, [], None, [])
+HOST = (
+    r.Host("Linux", "6.1", "x86_64", 2),
+    r.PyPy("7.3.11", "3.9.16", "/usr/bin/pypy3", {}),
+    r.Options({}, {}, {}),
+    {},
+    "0.1.0",
+)
+
+
+def told(written: Written, rows: list[int], gc: list[Any], aborts: list[Any]) -> tuple[Timeline, Any]:
+    tally, records = Tally(), elements(rows, gc, aborts)
+    for key, record in records:
+        tally.add(key, record)
+    return Timeline(written(records), END), tally.result()
+
+
+@EXAMPLES
+@given(ROWS, SPANS, SPANS)
+def test_sums_are_those_of_the_overview(
+    written: Written, rows: list[int], gc: list[Any], aborts: list[Any]
+) -> None:
+    timeline, findings = told(written, rows, gc, aborts)
+    found = totals(timeline, 0, None, Window(0, END)).functions
+    for at, number in enumerate(found.function):
+        row = findings.functions[number]
+        assert found.self_ns[at] == row.self_ns
+        for name in ("interpreted", "jitted"):
+            part = getattr(row, f"{name}_ns") * 1000 / max(1, row.self_ns)
+            assert getattr(found, name)[at] == pytest.approx(part, abs=1.5)
+
+
+@EXAMPLES
+@given(ROWS, SPANS, SPANS, st.integers(1, 64))
+def test_the_ribbon_counts_overlapping_times_once(
+    written: Written, rows: list[int], gc: list[Any], aborts: list[Any], width: int
+) -> None:
+    timeline, _ = told(written, rows, gc, aborts)
+    answer = states(timeline, 0, Window(0, END, width))
+    shares = dict(zip(answer.states, answer.shares))
+    collecting = Intervals(sorted(gc))
+    busy = Intervals(sorted([*gc, *aborts]))
+    edges = list(accumulate([answer.resolution_ns] * len(answer.samples), initial=answer.start_ns))
+    for number, (start, end) in enumerate(zip(edges, edges[1:])):
+        in_gc = collecting.covered(start, end) * 1000 / (end - start)
+        in_either = busy.covered(start, end) * 1000 / (end - start)
+        assert shares["gc"][number] == pytest.approx(in_gc, abs=MERGED)
+        assert shares["tracing"][number] == pytest.approx(in_either - in_gc, abs=2 * MERGED)
+
+
+def test_a_stretch_has_the_state_of_most_of_its_time(written: Written) -> None:
+    # Samples at 2 to 11 ms in b, jitted; from 3 to 9 ms it traced, from 6 to 7 ms it collected.
+    timeline, _ = told(written, [2] * 10, [(6 * MS, 7 * MS)], [(3 * MS, 9 * MS)])
+    rows = calls(timeline, 0, None, Window(0, END), (0, 9)).rows
+    assert [r.STATES[state] for state in rows.state] == ["interpreted", "tracing"]
+    found = totals(timeline, 0, None, Window(0, END)).functions
+    inner = found.function.index(1)
+    assert (found.interpreted[inner], found.jitted[inner]) == (0, 400)
+    assert calls_of(timeline.parts, 0, None).leaf(0)["jitted"].tolist() == [0, 4000]
