@@ -82,12 +82,6 @@ export class Looks {
     return (this.known === null || this.known[placeIn(this.known, id)] === 1) && (below?.has(id) ?? true);
   }
 
-  /** A 1 for each function that stays coloured in a list, or null where all do. */
-  get lit() {
-    if (this.known === null && this.inside.functions === null) return null;
-    return Uint8Array.from(this.colours, (_, id) => (this.isLit(id) ? 1 : 0));
-  }
-
   // --- the legend -------------------------------------------------------------------
 
   showLegend() {

@@ -33,7 +33,7 @@ export function showCall(place, { call, each, sum, run, span }, actions) {
       each.module && fact("module", each.module),
       sum && fact("all its calls", `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`),
       sum && fact("all, itself", format.duration(Math.round(sum.self)), jittedNote(sum)),
-      sum && fact("compiled", sinceWords(sum)),
+      sum && fact("compiled", sinceWords(sum, each.id)),
     ),
     element(
       "div",

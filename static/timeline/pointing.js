@@ -110,11 +110,16 @@ export class Pointing {
   }
 
   sayRange() {
-    if (this.spoken || this.told) return;
-    const [from, to] = this.page.range;
-    const of = `${format.duration(Math.round(to - from))} of ${format.duration(this.page.domain[1] - this.page.domain[0])}`;
-    const text = `${momentText(from, to - from)} to ${momentText(to, to - from)}, ${of}`;
+    if (this.spoken) return;
+    const text = this.told ?? this.rangeWords();
     if (this.page.status.textContent !== text) this.page.status.textContent = text;
+  }
+
+  rangeWords() {
+    const [from, to] = this.page.range;
+    const [first, last] = this.page.domain;
+    const of = `${format.duration(Math.round(to - from))} of ${format.duration(last - first)}`;
+    return `${momentText(from, to - from)} to ${momentText(to, to - from)}, ${of}`;
   }
 
   announce(text) {

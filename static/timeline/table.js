@@ -118,7 +118,7 @@ function line({ each, sum, lit, colour }, most, selected, actions) {
     element("td", { class: "number" }, sum.largest < 0 ? "–" : format.duration(sum.largest)),
     partCell(sum.interpreted, sum.self),
     partCell(sum.jitted, sum.self),
-    element("td", { class: sum.compiled >= 0 ? "number" : "number soft" }, sinceWords(sum)),
+    element("td", { class: sum.compiled >= 0 ? "number" : "number soft" }, sinceWords(sum, each.id)),
   );
 }
 

@@ -368,15 +368,16 @@ export class Views {
   showTable() {
     const { page } = this;
     if (page.state.view !== "table") return;
-    const { matcher, lit, colours } = page.looks;
+    const { looks } = page;
+    const test = looks.matcher.functions;
     const rows = [...page.sums.all]
       .map(([id, sum]) => ({ each: page.functionOf(id), sum }))
-      .filter(({ each }) => !matcher.functions || matcher.functions(each))
+      .filter(({ each }) => !test || test(each))
       .map(({ each, sum }) => ({
         each,
         sum,
-        lit: lit === null || lit[each.id] === 1,
-        colour: cssOf(colours[each.id] ?? page.palette.dim),
+        lit: looks.isLit(each.id),
+        colour: cssOf(looks.colourOf(each.id)),
       }));
     page.table.draw({
       rows,

@@ -45,9 +45,9 @@ export function eventWords({ kind, start, duration, count, busy }, name = null) 
   return kind === "mark" ? `${what}  ·  ${at}` : `${what}, ${format.duration(duration)}  ·  ${at}`;
 }
 
-/** Since when compiled code goes through a function. */
-export const sinceWords = ({ compiled }) =>
-  compiled >= 0 ? `since ${format.duration(compiled)}` : "in no trace";
+/** Since when compiled code goes through a function; another driver's loop is nothing else. */
+export const sinceWords = ({ compiled }, id) =>
+  id === -1 ? "is a trace" : compiled >= 0 ? `since ${format.duration(compiled)}` : "in no trace";
 
 /** A selected call for a listener: name, time, level. */
 export function callWords(call, each) {
