@@ -1,7 +1,7 @@
 """Find single events of a process: the next, the one before, the one with a number.
 
 Events need not come in order of time.  So every leaf is read that may hold a nearer one,
-which the times it spans tell.
+which the times it spans tell, and the kinds.  None is kept: looking for a number goes through them all.
 """
 
 from __future__ import annotations
@@ -35,10 +35,17 @@ class _Leaf:
         self._first_kind = first_kind
         self.first_ns = int(leaves["first_ns"][number])
         self.next_ns = int(leaves["next_ns"][number])
+        self._kinds = range(
+            first_kind + int(leaves["key_low"][number]), first_kind + int(leaves["key_high"][number]) + 1
+        )
+
+    def may_have(self, kinds: Sequence[int]) -> bool:
+        """Say whether there can be an event of some kinds."""
+        return any(kind in self._kinds for kind in kinds)
 
     def read(self, kinds: Sequence[int]) -> Tuple[Ints, Ints, Ints, Ints]:
         """Give start, kind, number and duration of those of some kinds."""
-        rows = to_rows(self._parts.read(self._leaves, self._number, len(MAIN)), ())
+        rows = to_rows(self._parts.read_once(self._leaves, self._number, len(MAIN)), ())
         kind = rows.key + self._first_kind
         some = np.isin(kind, kinds)
         return rows.start[some], kind[some], rows.call[some], (rows.end - rows.start)[some]
@@ -57,11 +64,12 @@ class EventFinder:
         self._process = process
         self._kinds = [EVENT_KINDS.index(kind) for kind in kinds or EVENT_KINDS]
         self._leaves = list(_leaves_of(parts, process))
+        self._wanted = [leaf for leaf in self._leaves if leaf.may_have(self._kinds)]
 
     def next(self, place: Order) -> Optional[EventTime]:
         """Give the first event behind a place in their order."""
         best: Optional[_Found] = None
-        for leaf in sorted(self._leaves, key=lambda leaf: leaf.first_ns):
+        for leaf in sorted(self._wanted, key=lambda leaf: leaf.first_ns):
             if best is not None and leaf.first_ns > best[0][0]:
                 break
             if leaf.next_ns >= place[0]:
@@ -72,7 +80,7 @@ class EventFinder:
     def previous(self, place: Order) -> Optional[EventTime]:
         """Give the last event ahead of a place in their order."""
         best: Optional[_Found] = None
-        for leaf in sorted(self._leaves, key=lambda leaf: -leaf.next_ns):
+        for leaf in sorted(self._wanted, key=lambda leaf: -leaf.next_ns):
             # What ends before the best begins, began before it.
             if best is not None and leaf.next_ns < best[0][0]:
                 break
@@ -87,7 +95,9 @@ class EventFinder:
         wanted = EVENT_KINDS.index(kind)
         found = [
             ((int(start[at]), wanted, number), int(duration[at]))
-            for start, _, call, duration in (leaf.read([wanted]) for leaf in self._leaves)
+            for start, _, call, duration in (
+                leaf.read([wanted]) for leaf in self._leaves if leaf.may_have([wanted])
+            )
             for at in np.flatnonzero(call == number)
         ]
         key = (lambda each: each[0][0]) if near_ns is None else (lambda each: abs(each[0][0] - near))
