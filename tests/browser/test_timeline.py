@@ -642,7 +642,8 @@ def test_the_table_says_what_is_known_of_compiled_code(page: Page, seven: str, o
     expect(page.locator("tbody tr", has_text="foo").locator("td").nth(7)).to_have_text("in no trace")
     opened(seven, "?view=table&sampled=0")
     expect(row.nth(5)).to_have_text("0 %")
-    expect(row.nth(6)).to_have_text("100 %")
+    # Of its 40 samples six fell into tracing and collections.
+    expect(row.nth(6)).to_have_text("85 %")
 
 
 def test_the_url_shows_another_the_same_picture(
