@@ -59,7 +59,7 @@ class Endpoints:
 
 
 def _answer(view: View, endpoint: Endpoint, **path: Any) -> Response:
-    parameters: Dict[str, Any] = load(endpoint.query or Query, request.args.to_dict(flat=False))
+    parameters: Dict[str, Any] = load(endpoint.query or Query, request.args.to_dict())
     found = view(**path, **parameters)
     if isinstance(found, Response):
         return found

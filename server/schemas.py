@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from typing import Any, Dict, List, Mapping, Sequence, Tuple, Type, Union, get_type_hints
+from typing import Any, Dict, List, Mapping, Tuple, Type, Union, get_type_hints
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
@@ -82,11 +82,7 @@ class TraceQuery(Query):
     stage = fields.String(load_default=None, validate=validate.OneOf(STAGES))
 
 
-class Listed(fields.Field[Any]):
-    """Several values: with commas between them, or the parameter several times."""
-
-
-class Ids(Listed):
+class Ids(fields.Field[List[int]]):
     """Ids with commas between them."""
 
     def __init__(self, most: int) -> None:
@@ -127,7 +123,7 @@ class EventsQuery(WindowQuery):
     process = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
 
 
-class Kinds(Listed):
+class Kinds(fields.Field[List[str]]):
     """Kinds of events with commas between them."""
 
     def __init__(self) -> None:
@@ -162,25 +158,12 @@ class FindEventQuery(Query):
 
 
 class OneEventQuery(Query):
-    """Which event of which process; ``number`` is another name for its id."""
+    """Which event of which process."""
 
     process = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))
     kind = fields.String(required=True, validate=validate.OneOf(EVENT_KINDS))
-    id = fields.Integer(load_default=None, validate=validate.Range(0, _MAX_OFFSET))
-    number = fields.Integer(load_default=None, validate=validate.Range(0, _MAX_OFFSET))
+    number = fields.Integer(data_key="id", required=True, validate=validate.Range(0, _MAX_OFFSET))
     near_ns = fields.Integer(load_default=None, validate=_ANY_TIME)
-
-    @validates_schema
-    def check(self, data: Dict[str, Any], **_: Any) -> None:
-        """Want the id, once."""
-        if (data["id"] is None) == (data["number"] is None):
-            raise ValidationError("It must be given, once.", "id")
-
-    @post_load
-    def name(self, data: Dict[str, Any], **_: Any) -> Dict[str, Any]:
-        """Give the id as ``number``."""
-        given = data.pop("id")
-        return {**data, "number": data["number"] if given is None else given}
 
 
 class StatesQuery(WindowQuery):
@@ -254,24 +237,18 @@ def _slice(data: Mapping[str, Any]) -> Slice:
     return Slice(data["limit"], data["offset"], data["sort"], data["order"])
 
 
-def load(schema: Type[Query], given: Mapping[str, Sequence[str]]) -> Dict[str, Any]:
-    """Check the parameters of a request, each with the values it was given.
+def load(schema: Type[Query], given: Mapping[str, str]) -> Dict[str, Any]:
+    """Check the parameters of a request.
 
     Raises:
         BadRequest: one is unknown or makes no sense; the message names it.
     """
-    known = schema()
-    texts = {name: _text_of(known.fields.get(name), values) for name, values in given.items()}
     try:
-        loaded: Dict[str, Any] = known.load(texts)
+        loaded: Dict[str, Any] = schema().load(given)
     except ValidationError as fault:
         name, messages = _first(fault)
         raise BadRequest(f"the parameter {name[:40]!r}: {messages[0]}") from None
     return loaded
-
-
-def _text_of(field: Any, values: Sequence[str]) -> str:
-    return ",".join(values) if isinstance(field, Listed) else values[0]
 
 
 def _first(fault: ValidationError) -> Tuple[str, List[str]]:

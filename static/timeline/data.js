@@ -84,8 +84,7 @@ export function timelineData(run, info, { changed, failed }) {
     findEvent: async (process, kinds, place) =>
       eventOfAnswer(await ask(["events", "find"], { process, kind: kinds.join(","), ...place })),
     /** The event of a kind with a number, or null. */
-    event: async (process, kind, id) =>
-      eventOfAnswer(await ask(["events", "one"], { process, kind, number: id })),
+    event: async (process, kind, id) => eventOfAnswer(await ask(["events", "one"], { process, kind, id })),
     states: (thread) =>
       kept(`states ${thread}`, async (window, signal) => {
         const answer = await ask(["states"], { thread, ...asked(window) }, signal);

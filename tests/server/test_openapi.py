@@ -50,7 +50,7 @@ ANSWERS = [
     ("/runs/{run_id}/threads", "/runs/<run>/threads"),
     ("/runs/{run_id}/timeline", "/runs/<run>/timeline?source=sampled"),
     ("/runs/{run_id}/events", "/runs/<run>/events"),
-    ("/runs/{run_id}/events/find", "/runs/<run>/events/find?start_ns=0&kind=mark&kind=abort"),
+    ("/runs/{run_id}/events/find", "/runs/<run>/events/find?start_ns=0&kind=mark,abort"),
     ("/runs/{run_id}/events/find", "/runs/<run>/events/find?start_ns=0&direction=previous"),
     ("/runs/{run_id}/events/one", "/runs/<run>/events/one?kind=mark&id=0"),
     ("/runs/{run_id}/marks", "/runs/<run>/marks"),

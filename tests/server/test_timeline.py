@@ -173,9 +173,8 @@ def test_events_are_found_beyond_any_window(api: Api) -> None:
     assert api("/events/find", start_ns=100, direction="previous")["event"] == mark
     assert api("/events/find", start_ns=61, kind="mark")["event"] is None
     assert api("/events/find", start_ns=0, kind="abort,minor")["event"] == abort
-    assert api("/events/find", start_ns=0, kind=["minor", "abort"])["event"] == abort
     assert api("/events/one", kind="abort", id=0)["event"] == abort
-    assert api("/events/one", kind="abort", number=0, near_ns=5)["event"] == abort
+    assert api("/events/one", kind="abort", id=0, near_ns=5)["event"] == abort
     assert api("/events/one", kind="abort", id=7)["event"] is None
 
 
@@ -310,14 +309,13 @@ def test_the_seven_merged(seven: Api) -> None:
         ("/events/find", 400),
         ("/events/find?start_ns=0&kind=mark,cats", 400),
         ("/events/find?start_ns=0&direction=up", 400),
-        ("/events/find?start_ns=0&kind=mark&kind=cats", 400),
         ("/events/find?start_ns=0&from_kind=mark", 400),
         ("/events/find?start_ns=0&from_id=0", 400),
         ("/events/one?kind=mark", 400),
-        ("/events/one?kind=mark&id=0&number=0", 400),
+        ("/events/one?kind=mark&id=0&number=1", 400),
         ("/events/find?start_ns=0&process=2", 404),
-        ("/events/one?kind=mark&number=0&process=2", 404),
-        ("/events/one?kind=cats&number=0", 400),
+        ("/events/one?kind=mark&id=0&process=2", 404),
+        ("/events/one?kind=cats&id=0", 400),
         ("/states?thread=7", 404),
         ("/calls/3", 404),
         ("/calls/99999999999999999999999", 404),
