@@ -55,6 +55,7 @@ class Rows:
         return Rows(**main, more=more)
 
 
+Merging = Callable[[Rows, int], Rows]
 MAIN = ("key", "start", "end", "longest", "call", "count", "busy")
 # Columns of ``Rows.more`` of which merging keeps the greatest, not the longest call's.
 PEAKS = frozenset({"memory"})
@@ -123,6 +124,25 @@ def merge(rows: Rows, resolution: int) -> Rows:
     return _folded(rows, begins)
 
 
+def merge_whole(rows: Rows, resolution: int) -> Rows:
+    """Merge like :func:`merge`, so that no merged row reaches beyond its bucket.
+
+    Rows are stretches of time that overlap nowhere; one is cut where a bucket ends, as soon as it is short
+    enough to be merged.  So at every level the time in a bucket is what it is at the finest.
+    """
+    end = (rows.start // resolution + 1) * resolution
+    crosses = (rows.longest < resolution) & (rows.end > end)
+    if crosses.any():
+        behind = _stretches(rows.select(crosses), end[crosses], rows.end[crosses])
+        ahead = _stretches(rows.select(crosses), rows.start[crosses], end[crosses])
+        rows = joined([rows.select(~crosses), ahead, behind], ())
+    return merge(rows, resolution)
+
+
+def _stretches(rows: Rows, start: Ints, end: Ints) -> Rows:
+    return replace(rows, start=start, end=end, longest=end - start, busy=end - start)
+
+
 def _folded(rows: Rows, begins: Bools) -> Rows:
     first = np.flatnonzero(begins)
     longest = np.maximum.reduceat(rows.longest, first)
@@ -170,7 +190,7 @@ def flattened(rows: Rows) -> Rows:
     return replace(rows.select(first), start=start[first], count=np.add.reduceat(rows.count, first))
 
 
-def shrink(rows: Rows, resolution: int, most: int) -> Tuple[int, Rows]:
+def shrink(rows: Rows, resolution: int, most: int, merging: Merging = merge) -> Tuple[int, Rows]:
     """Merge by the finest power of two that leaves at most ``most`` rows, or by the coarsest there is.
 
     Rows merged by ``resolution`` already are merged by more.
@@ -178,7 +198,7 @@ def shrink(rows: Rows, resolution: int, most: int) -> Tuple[int, Rows]:
     rows = in_order(rows)
     while len(rows) > most and resolution < COARSEST:
         resolution = max(resolution * 2, _least_resolution(rows, most))
-        rows = merge(rows, resolution)
+        rows = merging(rows, resolution)
     return resolution, rows
 
 

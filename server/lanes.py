@@ -15,6 +15,7 @@ from tracebin.analysis.calls import FARTHEST_NS, Columns
 from tracebin.analysis.lod import (
     MAIN,
     Bools,
+    Floats,
     Ints,
     Rows,
     flattened,
@@ -22,6 +23,7 @@ from tracebin.analysis.lod import (
     joined,
     merge,
     single,
+    spread,
     touching,
     widened,
 )
@@ -163,6 +165,18 @@ class Lane:
         columns = self.parts.read(chosen.nodes, number, len(MAIN) + len(self.more))
         rows = touching(to_rows(columns, self.more), chosen.start_ns, chosen.end_ns)
         return _of_keys(rows, keys)
+
+
+class UnionLane(Lane):
+    """Stretches of time that overlap nowhere, whose merged rows lie within their buckets."""
+
+    def covered(self, window: Window) -> Floats:
+        """Give how much of each bucket they cover: exactly, since no level merges across a bucket's end.
+
+        The window begins and ends with buckets.  Hence nothing is merged here, and no level is passed over.
+        """
+        rows = self._rows(self._choose(window, window.resolution, ALL_KEYS), ALL_KEYS)
+        return spread(rows, rows.busy, window.start_ns, window.resolution, window.width)
 
 
 @dataclass(frozen=True)

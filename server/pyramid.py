@@ -15,7 +15,7 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from tracebin.analysis.lod import COARSEST, MAIN, Ints, Rows, in_order, joined, shrink
+from tracebin.analysis.lod import COARSEST, MAIN, Ints, Merging, Rows, in_order, joined, merge, shrink
 from tracebin.server.parts import PartsWriter, Place
 
 # Kinds of parts of a lane.
@@ -71,8 +71,9 @@ class _Node:
 class PyramidWriter:
     """Write the levels of one lane; ``more`` names the extra columns of its rows."""
 
-    def __init__(self, parts: PartsWriter, lane: int, more: Sequence[str]) -> None:
+    def __init__(self, parts: PartsWriter, lane: int, more: Sequence[str], merging: Merging = merge) -> None:
         self._parts = parts
+        self._merging = merging
         self._lane = lane
         self._more = tuple(more)
         self._leaves = 0
@@ -117,7 +118,7 @@ class PyramidWriter:
         finest = max(node.place.resolution for node in nodes)
         if len(nodes) == 1 and len(rows) <= NODE_ROWS:
             return None
-        resolution, fewer = shrink(rows, finest, NODE_ROWS)
+        resolution, fewer = shrink(rows, finest, NODE_ROWS, self._merging)
         too_many = len(fewer) > MOST_MERGED or 2 * len(fewer) > len(rows)
         if too_many and len(fewer) > NODE_ROWS:
             return None

@@ -142,8 +142,9 @@ class SampleLane:
         if self._maker is None:
             self.interval_ns = interval_of(time)
             self._maker = StretchMaker(self._tree, self.interval_ns)
-        stack = self._in_busy_states(time, stack)
+        # The ribbon cuts collections and tracing out of the samples' time by the log, to the nanosecond.
         states = np.frombuffer(self._tree.state, np.int64)[stack]
+        stack = self._in_busy_states(time, stack)
         first = 0
         while first < len(time):
             self._resume(int(time[first]))

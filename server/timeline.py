@@ -17,6 +17,7 @@ from tracebin.server.lanes import (
     Lane,
     Note,
     Seen,
+    UnionLane,
     Window,
     calls_of,
     find_note,
@@ -41,8 +42,6 @@ from tracebin.server.timeline_ingest import TRACKS
 
 # What lasts a whole run must not need more buckets than this, whatever is asked for.
 _FAMILIES = ("jit", "gc", "marks")
-# What is merged into one row may lie on both sides of a bucket's edge: of buckets so much smaller, less does.
-_FINER = 16
 
 
 def threads(timeline: Timeline) -> Threads:
@@ -228,12 +227,8 @@ def _states_seen(parts: Parts, note: Optional[Note], wanted: Window) -> Seen:
 
 def _logged(parts: Parts, family: str, process: int, wanted: Window) -> Floats:
     """Give how long each bucket was spent on what the log tells of."""
-    buckets = wanted.width
-    resolution = (wanted.end_ns - wanted.start_ns) // buckets
     note = find_note(parts, family, process)
-    finer = replace(wanted, width=buckets * _FINER)
-    rows = Lane(parts, note.lane).see(finer).rows if note else empty()
-    return spread(rows, rows.busy, wanted.start_ns, resolution, buckets)
+    return UnionLane(parts, note.lane).covered(wanted) if note else np.zeros(wanted.width)
 
 
 def _shares(seen: Seen, gc: Floats, tracing: Floats) -> Ints:

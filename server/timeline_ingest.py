@@ -16,7 +16,7 @@ import numpy as np
 
 from tracebin.analysis.busy_times import BusyStates, BusyTimes, Union
 from tracebin.analysis.calls import FARTHEST_NS
-from tracebin.analysis.lod import Rows, single
+from tracebin.analysis.lod import Rows, merge_whole, single
 from tracebin.analysis.stretches import StackTree
 from tracebin.bundle.records import (
     GC_KINDS,
@@ -137,7 +137,7 @@ class TimelineWriter:
         if not len(starts):
             return
         lane = self._new_lane(1)
-        pyramid = PyramidWriter(self._parts, lane, ())
+        pyramid = PyramidWriter(self._parts, lane, (), merge_whole)
         for first in range(0, len(starts), LEAF_ROWS):
             start, end = starts[first : first + LEAF_ROWS], ends[first : first + LEAF_ROWS]
             none = np.zeros(len(start), np.int64)

@@ -20,6 +20,7 @@ from tracebin.analysis.lod import (
     in_order,
     joined,
     merge,
+    merge_whole,
     shrink,
     single,
     spread,
@@ -48,6 +49,24 @@ def same(one, other):
 def test_merging_in_steps_is_merging_at_once(calls, one, more):
     rows = rows_of(calls)
     assert same(merge(merge(rows, 1 << one), 1 << one + more), merge(rows, 1 << one + more))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.integers(1, 60)), min_size=1, max_size=40),
+    st.lists(st.integers(0, 8), max_size=4).map(sorted),
+)
+def test_merging_stretches_keeps_the_time_of_every_bucket(stretches, powers):
+    apart, length = (np.array(column, np.int64) for column in zip(*stretches))
+    start = np.cumsum(apart + np.append(0, length[:-1])) - 200
+    none = np.zeros(len(start), np.int64)
+    rows = single(none, start, length, none, {})
+    for power in powers:
+        rows = merge_whole(rows, 1 << power)
+        assert bool((rows.busy <= rows.end - rows.start).all())
+        buckets = (4096 >> power) + 1
+        found = spread(rows, rows.busy, -256, 1 << power, buckets)
+        moments = np.concatenate([np.arange(at, at + ns) for at, ns in zip(start, length)])
+        assert found == pytest.approx(np.bincount((moments + 256) >> power, minlength=buckets))
 
 
 @given(CALLS, st.integers(0, 9), st.integers(0, 40))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tracebin.analysis.intervals import Intervals
 from tracebin.analysis.tally import Tally
 from tracebin.bundle import records as r
+from tracebin.server import pyramid, timeline_ingest
 from tracebin.server.lanes import Window, calls_of
 from tracebin.server.parts import Parts
 from tracebin.server.store import Timeline
@@ -25,12 +26,25 @@ INTERPRETED, JITTED = r.STATES.index("interpreted"), r.STATES.index("jitted")
 # main, what it calls interpreted and jitted, and a third below.
 TREE = r.StackChunk([-1, 0, 0, 2], [0, 1, 1, 2], [0, 0, 1, 1], [-1, -1, -1, -1])
 SPANS = st.lists(
-    st.tuples(st.integers(0, 58 * MS), st.integers(0, 9 * MS)).map(lambda p: (p[0], p[0] + p[1])), max_size=6
+    st.tuples(st.integers(0, 58 * MS), st.sampled_from([0, 1, 7_000, MS // 3, 9 * MS])).map(
+        lambda p: (p[0], p[0] + p[1])
+    ),
+    max_size=40,
 )
 ROWS = st.lists(st.integers(0, 3), min_size=1, max_size=50)
-# Per mille: what lies in one row of a sixteenth of a bucket is spread evenly over it.
-MERGED = 1000 / 16
+# Per mille: each of seven states is rounded down, and what is missing goes to the greatest.
+ROUNDED = 7
 EXAMPLES = settings(deadline=None, max_examples=40)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_leaves() -> Iterator[None]:
+    """A few collections make several leaves, nodes and levels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timeline_ingest, "LEAF_ROWS", 8)
+        for name, value in {"LEAF_ROWS": 8, "NODE_ROWS": 3, "GROUP_ROWS": 8, "PART_ROWS": 2}.items():
+            patch.setattr(pyramid, name, value)
+        yield
 
 
 def elements(rows: list[int], gc: list[Any], aborts: list[Any]) -> list[tuple[str, Any]]:
@@ -94,8 +108,19 @@ def test_the_ribbon_counts_overlapping_times_once(
     for number, (start, end) in enumerate(zip(edges, edges[1:])):
         in_gc = collecting.covered(start, end) * 1000 / (end - start)
         in_either = busy.covered(start, end) * 1000 / (end - start)
-        assert shares["gc"][number] == pytest.approx(in_gc, abs=MERGED)
-        assert shares["tracing"][number] == pytest.approx(in_either - in_gc, abs=2 * MERGED)
+        assert shares["gc"][number] == pytest.approx(in_gc, abs=ROUNDED)
+        assert shares["tracing"][number] == pytest.approx(in_either - in_gc, abs=ROUNDED)
+
+
+@pytest.mark.parametrize("width", [1, 16, 1000])
+def test_sampled_time_beside_a_collection_is_no_unknown_time(written: Written, width: int) -> None:
+    # Of the millisecond that the sample at 10 ms stands for, the collection takes a tenth.
+    timeline, _ = told(written, [2] * 20, [(10 * MS - MS // 10, 10 * MS + MS // 10)], [])
+    answer = states(timeline, 0, Window(8 * MS, 12 * MS, width))
+    sums = dict(zip(answer.states, (sum(shares) for shares in answer.shares)))
+    ns = {state: share * answer.resolution_ns / 1000 for state, share in sums.items()}
+    assert ns["unknown"] == 0
+    assert ns["gc"] == pytest.approx(MS // 5, rel=0.05)
 
 
 def test_a_stretch_has_the_state_of_most_of_its_time(written: Written) -> None:
