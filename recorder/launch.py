@@ -45,6 +45,9 @@ ALL_STAGES = ("jit-log-noopt", "jit-log-rewritten")
 SITE = Path(__file__).resolve().parent / "site"
 AGENT = "tracebin_agent"
 PACKAGE = Path(tracebin.__file__).resolve().parent
+# Of each file, a sixteenth at its end is never dropped (disk.py): more than the 50 MB of samples that the
+# reader leaves unread at most (pace.py).
+ROOM_TO_REST = 1 << 30
 Progress = Callable[[int, int], None]
 
 
@@ -144,10 +147,16 @@ def record(
         request = dataclasses.replace(request, interval_s=0)
     if request.jit is not None:
         check_jit(request.interpreter.path, request.jit, environ)
-    raw, limit = _begin_raw(request, environ)
+    raw, limit, room_bytes = _begin_raw(request, environ)
     folder = raw.folder
     packing = Packing(request.out)
-    reader = Reader(request.interpreter.path, folder, packing.first, follows=has_second_core())
+    reader = Reader(
+        request.interpreter.path,
+        folder,
+        packing.first,
+        follows=has_second_core(),
+        rests=_may_rest(request, room_bytes),
+    )
     try:
         finished = _run(request, environ, raw, limit)
     except BaseException:
@@ -168,14 +177,23 @@ def record(
     return Recorded(finished, request.out)
 
 
-def _begin_raw(request: Request, environ: Mapping[str, str]) -> Tuple[RawRecording, DiskLimit]:
-    """Make the folder, and see that there is room, before the program runs."""
+def _may_rest(request: Request, room_bytes: int) -> bool:
+    """Say whether the reader may fall behind, and nothing is dropped from the disk before it is read.
+
+    Exact calls are so many that they must be read as they come.
+    """
+    return not request.calls.is_exact and room_bytes >= ROOM_TO_REST
+
+
+def _begin_raw(request: Request, environ: Mapping[str, str]) -> Tuple[RawRecording, DiskLimit, int]:
+    """Make the folder, and see that there is room, before the program runs; give the room's bytes, too."""
     try:
         raw = RawRecording(Path(tempfile.mkdtemp(prefix="tracebin-")))
     except OSError as fault:
         raise RecorderError(f"no folder can be made to record into: {fault.strerror or fault}") from None
     try:
-        limit = DiskLimit(raw.folder, room(raw.folder, request.max_bytes))
+        room_bytes = room(raw.folder, request.max_bytes)
+        limit = DiskLimit(raw.folder, room_bytes)
         raw.write_launch(_launch(request, environ))
         raw.reserve_finish()
         if request.target == "script" and request.source != "none":
@@ -188,7 +206,7 @@ def _begin_raw(request: Request, environ: Mapping[str, str]) -> Tuple[RawRecordi
     except RecorderError:
         shutil.rmtree(raw.folder, ignore_errors=True)
         raise
-    return raw, limit
+    return raw, limit, room_bytes
 
 
 def _kept(folder: Path) -> str:

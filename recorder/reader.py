@@ -21,8 +21,6 @@ from tracebin.recorder.forked import Forked, can_fork
 # Where the launcher runs in PyPy: it sizes its nursery by the processor's cache. With the 32 MB it takes on
 # one machine, reading a log of 40 MB needs 1.2 GB; with 4 MB a quarter of that, and not more time.
 READER_GC = {"PYPY_GC_NURSERY": "4M"}
-# The reader gives way to the program: it has time until the program ends.
-NICENESS = 5
 Progress = Callable[[int, int], None]
 Child = Union["subprocess.Popen[bytes]", Forked]
 
@@ -35,15 +33,17 @@ def has_second_core() -> bool:
 
 
 class Reader:
-    """A reading process: with ``follows`` it begins while the program still runs.
+    """A reading process: with ``follows`` it may begin while the program still runs.
 
-    It lives in a session of its own, so that a Ctrl-C at the terminal is the
-    program's alone.
+    With ``rests`` it does so in turns, and not before there is enough to read.  It
+    lives in a session of its own, so that a Ctrl-C at the terminal is the program's
+    alone.
     """
 
-    def __init__(self, pypy: str, folder: Path, out: Path, *, follows: bool) -> None:
+    def __init__(self, pypy: str, folder: Path, out: Path, *, follows: bool, rests: bool = False) -> None:
         self._words = (pypy, str(folder), str(out.absolute()))
         self._follows = follows
+        self._rests = rests
         self._child = self._begin() if follows else None
 
     def _begin(self) -> Child:
@@ -51,18 +51,16 @@ class Reader:
 
     def _serve(self) -> int:
         """Be the process, in a fork of ours."""
-        if self._follows:
-            _give_way()
         environ = _environ()
         os.environ.clear()
         os.environ.update(environ)
         sys.dont_write_bytecode |= not can_write_files()
-        # The launcher itself needs none of it: 0.05 s.
         from tracebin.recorder.assembling import serve
 
-        return serve(*self._words, follows=self._follows)
+        return serve(*self._words, follows=self._follows, rests=self._rests)
 
     def _started(self) -> subprocess.Popen[bytes]:
+        """Start it; it doesn't rest: a PyPy has to warm up, and what it leaves for the end takes long."""
         options = ["-I", "-S", *([] if can_write_files() else ["-B"])]
         return subprocess.Popen(
             [sys.executable, *options, PATH, "assemble", *self._words, *["follow"] * self._follows],
@@ -71,7 +69,6 @@ class Reader:
             stderr=subprocess.PIPE,
             env=_environ(),
             start_new_session=True,
-            preexec_fn=_give_way if self._follows else None,
         )
 
     def finish(self, progress: Progress) -> None:
@@ -113,10 +110,6 @@ def _tell(stdin: IO[bytes], line: bytes) -> None:
 def _environ() -> Dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYPY", "TRACEBIN"))}
     return {**kept, **READER_GC}
-
-
-def _give_way() -> None:
-    os.nice(NICENESS)
 
 
 def _refusal(answer: Dict[str, object], trouble: str, code: Optional[int]) -> RecorderError:
