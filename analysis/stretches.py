@@ -17,20 +17,20 @@ import numpy as np
 
 from tracebin.analysis.calls import WHOLE
 from tracebin.analysis.lod import Ints, Rows
-from tracebin.analysis.sample_time import DEFAULT_PERIOD_NS
-from tracebin.bundle.records import STATES, StackChunk
+from tracebin.analysis.sample_time import DEFAULT_PERIOD_NS, INTERPRETED, JITTED
+from tracebin.bundle.records import StackChunk
 
 # A thread that doesn't get a processor, or collects, isn't sampled meanwhile; its calls go on.  Only where
 # much longer nothing is known, nothing is claimed.
 GAP_INTERVALS = 3
 GAP_NS = 100_000_000
 STRETCH_COLUMNS = ("start", "duration", "depth", "function", "state", "trace", "interpreted", "jitted")
-_INTERPRETED = STATES.index("interpreted")
-_JITTED = STATES.index("jitted")
-
-
-# Known when a stretch ends.
-_ENDING = ("duration", "state", "trace", "interpreted", "jitted")
+# What isn't known before a stretch ends.
+ENDING = ("duration", "state", "trace", "interpreted", "jitted")
+# State and trace are kept as one number: the state above these bits, the trace in them, counted from 1.
+_TRACE_BITS = 40
+# So are both parts of a stretch's own time: interpreted times this, and jitted.
+_PARTS = WHOLE + 1
 
 
 class StackTree:
@@ -56,7 +56,7 @@ class StackTree:
         self.function.extend(chunk.function)
         self.state.extend(chunk.state)
         self.trace.extend(chunk.trace)
-        self.what.extend((state << 40) + trace + 1 for state, trace in zip(chunk.state, chunk.trace))
+        self.what.extend((state << _TRACE_BITS) + trace + 1 for state, trace in zip(chunk.state, chunk.trace))
         for parent, function in zip(chunk.parent, chunk.function):
             self.parent.append(parent)
             above = self.path[parent] if parent >= 0 else -1
@@ -74,7 +74,7 @@ class StackTree:
                 column.append(column[row])
             self.state.append(state)
             self.trace.append(-1)
-            self.what.append(state << 40)
+            self.what.append(state << _TRACE_BITS)
         return found
 
 
@@ -82,17 +82,17 @@ class _Frame:
     """An open stretch.
 
     ``what`` is its state and trace as one number, ``before`` how long it had others; ``own`` its time
-    without what it called, in each of the states.
+    without what it called, ``interpreted`` and ``jitted`` of that.
     """
 
-    __slots__ = ("before", "number", "own", "since", "start", "what")
+    __slots__ = ("before", "interpreted", "jitted", "number", "own", "since", "start", "what")
 
     def __init__(self, number: int, start: int, what: int) -> None:
         self.number = number
         self.start = self.since = start
         self.what = what
         self.before: Optional[Dict[int, int]] = None
-        self.own: Optional[List[int]] = None
+        self.own = self.interpreted = self.jitted = 0
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class StretchMaker:
         self._paused_until_ns: Optional[int] = None
         self._stretches = 0
         self._taken = 0
-        self._columns = columns = {name: array("q") for name in STRETCH_COLUMNS}
-        self._opening = columns["start"], columns["depth"], columns["function"]
-        self._ending = tuple(columns[name] for name in _ENDING)
+        # Start, depth and function; duration, state and trace, both parts: those -1 until it ends.
+        self._opening = array("q"), array("q"), array("q")
+        self._ending = array("q"), array("q"), array("q")
         self._settled_ns = 0
         self.late: Dict[int, Ended] = {}
 
@@ -153,11 +153,14 @@ class StretchMaker:
 
     def take(self) -> Dict[str, Ints]:
         """Give the stretches since the last time; :attr:`late` will tell how those still open ended."""
-        taken = {name: np.array(column, np.int64) for name, column in self._columns.items()}
-        for column in self._columns.values():
+        start, depth, function = (np.array(column, np.int64) for column in self._opening)
+        duration, what, parts = (np.array(column, np.int64) for column in self._ending)
+        for column in (*self._opening, *self._ending):
             del column[:]
         self._taken = self._stretches
-        return taken
+        state, trace = what >> _TRACE_BITS, (what & (1 << _TRACE_BITS) - 1) - 1
+        columns = (start, duration, depth, function, state, trace, parts // _PARTS, parts % _PARTS)
+        return dict(zip(STRETCH_COLUMNS, columns))
 
     def _change(self, row: int, time: int) -> None:
         """Go on with the stack that ends in ``row``."""
@@ -181,8 +184,12 @@ class StretchMaker:
         """Give the innermost frame the time since the stack last changed as its own."""
         if self._frames:
             frame = self._frames[-1]
-            frame.own = frame.own or [0] * len(STATES)
-            frame.own[frame.what >> 40] += time - self._settled_ns
+            passed, state = time - self._settled_ns, frame.what >> _TRACE_BITS
+            frame.own += passed
+            if state == INTERPRETED:
+                frame.interpreted += passed
+            elif state == JITTED:
+                frame.jitted += passed
         self._settled_ns = time
 
     def _alter(self, at: int, row: int, time: int) -> None:
@@ -197,11 +204,13 @@ class StretchMaker:
     def _open(self, row: int, time: int) -> None:
         tree = self._tree
         starts, depths, functions = self._opening
+        durations, whats, parts = self._ending
         starts.append(time)
         depths.append(len(self._rows))
         functions.append(tree.function[row])
-        for column in self._ending:
-            column.append(-1)
+        durations.append(-1)
+        whats.append(-1)
+        parts.append(-1)
         self._rows.append(row)
         self._frames.append(_Frame(self._stretches, time, tree.what[row]))
         self._stretches += 1
@@ -210,43 +219,36 @@ class StretchMaker:
         frames, taken = self._frames, self._taken
         if len(frames) <= depth:
             return
-        durations, states, traces, interpreted, jitted = self._ending
+        durations, whats, parts = self._ending
         ending = frames[depth:]
         del frames[depth:], self._rows[depth:]
         for frame in ending:
-            ended = _ended(frame, time)
+            what = frame.what if frame.before is None else _mostly(frame, frame.before, time)
+            own = frame.own or 1
+            part = frame.interpreted * WHOLE // own * _PARTS + frame.jitted * WHOLE // own
             at = frame.number - taken
             if at < 0:
-                self.late[frame.number] = Ended(*ended)
+                self.late[frame.number] = _late(time - frame.start, what, part)
             else:
-                durations[at], states[at], traces[at], interpreted[at], jitted[at] = ended
+                durations[at], whats[at], parts[at] = time - frame.start, what, part
 
 
-def _ended(frame: _Frame, time: int) -> Tuple[int, int, int, int, int]:
-    """Say how long a frame took, the state and trace of most of its time, and the parts of its own."""
-    return (time - frame.start, *_mostly(frame, time), *_parts(frame.own))
+def _late(duration: int, what: int, part: int) -> Ended:
+    trace = (what & (1 << _TRACE_BITS) - 1) - 1
+    return Ended(duration, what >> _TRACE_BITS, trace, part // _PARTS, part % _PARTS)
 
 
-def _parts(own: Optional[List[int]]) -> Tuple[int, int]:
-    """Give the parts of a frame's own time that were interpreted and jitted."""
-    whole = sum(own or ())
-    if own is None or whole == 0:
-        return 0, 0
-    return own[_INTERPRETED] * WHOLE // whole, own[_JITTED] * WHOLE // whole
-
-
-def _mostly(frame: _Frame, time: int) -> Tuple[int, int]:
-    if frame.before is None:
-        return frame.what >> 40, (frame.what & (1 << 40) - 1) - 1
-    spent = dict(frame.before)
+def _mostly(frame: _Frame, before: Dict[int, int], time: int) -> int:
+    """Give the state and the trace that a frame had for most of its time, as one number."""
+    spent = dict(before)
     spent[frame.what] = spent.get(frame.what, 0) + time - frame.since
     states: Dict[int, int] = {}
     traces: Dict[int, int] = {}
     for what, ns in spent.items():
-        state, trace = what >> 40, (what & (1 << 40) - 1) - 1
+        state, trace = what >> _TRACE_BITS, what & (1 << _TRACE_BITS) - 1
         states[state] = states.get(state, 0) + ns
         traces[trace] = traces.get(trace, 0) + ns
-    return _most(states), _most(traces)
+    return (_most(states) << _TRACE_BITS) + _most(traces)
 
 
 def _most(times: Dict[int, int]) -> int:

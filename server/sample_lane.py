@@ -17,6 +17,7 @@ from tracebin.analysis.busy_times import BusyStates
 from tracebin.analysis.calls import FARTHEST_NS
 from tracebin.analysis.lod import Ints
 from tracebin.analysis.stretches import (
+    ENDING,
     STRETCH_COLUMNS,
     StackTree,
     StretchMaker,
@@ -197,5 +198,5 @@ class SampleLane:
         late = self._maker.late
         for at in np.flatnonzero(stretches["state"] == -1).tolist():
             ended = late.pop(first + at)
-            for name in ("duration", "state", "trace"):
+            for name in ENDING:
                 stretches[name][at] = getattr(ended, name)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracebin.analysis import stretches as under_test
+from tracebin.analysis.calls import WHOLE
 from tracebin.analysis.stretches import StackTree, StretchMaker, interval_of, state_runs
 from tracebin.bundle.records import STATES
 
@@ -53,13 +54,14 @@ def built(make, samples):
 
 
 def by_hand(samples, interval):
-    """(start, end, depth, function, state) of all stretches in order of start."""
+    """(start, end, depth, function, state, interpreted, jitted) of all stretches in order of start."""
     stretches, open_, last, time = [], [], None, 0
 
     def close(depth):
         while len(open_) > depth:
-            stretch, times = open_.pop()
+            stretch, times, own = open_.pop()
             stretch[1] = last
+            stretch += [own[state] * WHOLE // max(1, sum(own)) for state in (0, 1)]
             most = max(times.values())
             stretch[4] = min(state for state, ns in times.items() if ns == most)
 
@@ -76,9 +78,10 @@ def by_hand(samples, interval):
         for depth, (function, _) in enumerate(frames[same:], same):
             stretch = [start, None, depth, function, None]
             stretches.append(stretch)
-            open_.append((stretch, Counter()))
-        for (_, times), (_, state) in zip(open_, frames):
+            open_.append((stretch, Counter(), [0, 0]))
+        for (_, times, _), (_, state) in zip(open_, frames):
             times[state] += time - start
+        open_[-1][2][frames[-1][1]] += time - start
         last = time
     close(0)
     return [tuple(stretch) for stretch in stretches]
@@ -95,10 +98,11 @@ def test_stretches_are_runs_of_equal_frames(make, samples, portion):
     maker.end()
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     for number, ended in maker.late.items():
-        for name in ("duration", "state", "trace"):
+        for name in under_test.ENDING:
             found[name][number] = getattr(ended, name)
     columns = (found["start"], found["start"] + found["duration"], found["depth"], found["function"])
-    listed = list(zip(*(column.tolist() for column in (*columns, found["state"]))))
+    columns += tuple(found[name] for name in ("state", "interpreted", "jitted"))
+    listed = list(zip(*(column.tolist() for column in columns)))
     assert listed == by_hand(samples, 1)
     for function, state, trace in zip(*(found[name].tolist() for name in ("function", "state", "trace"))):
         assert trace in (-1, function)

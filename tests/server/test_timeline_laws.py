@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tracebin.analysis.stretches import StackTree, StretchMaker
+from tracebin.analysis.stretches import STRETCH_COLUMNS, StackTree, StretchMaker
 from tracebin.bundle.records import CallChunk, Function, Pause, Process, SampleChunk, StackChunk, Thread
 from tracebin.server import call_lane, lanes, pyramid, sample_lane
 from tracebin.server.lanes import Window, calls_of
@@ -347,7 +347,7 @@ def test_stretches_go_through_a_file_unharmed(samples: list[tuple[int, int]], ro
     maker.end()
     stretches = maker.take()
     leaves = [found.leaf(number) for number in range(len(found.leaves["rows"]))]
-    for name in ("start", "duration", "depth", "function", "state", "trace"):
+    for name in STRETCH_COLUMNS:
         assert [value for leaf in leaves for value in leaf[name].tolist()] == stretches[name].tolist()
 
 
