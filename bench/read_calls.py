@@ -62,7 +62,7 @@ def _recorded(python: str, program: Program) -> RawRecording:
     interpreter = find_pypy(python, os.environ, None)
     out = Path(tempfile.gettempdir()) / "out.json.gz"
     request = Request("script", program.words, out, interpreter, calls=CallChoice("exact"))
-    raw, limit = _begin_raw(request, environment)
+    raw, limit, _ = _begin_raw(request, environment)
     finished = _run(request, environment, raw, limit)
     must_be_well(program, finished.status or 0)
     _note_end(raw, finished, limit)

@@ -192,7 +192,9 @@ def test_dragging_the_ruler_of_merged_calls_zooms(hand: Hand, trees: Recorded) -
 
 def test_the_overview_selects_a_time_for_merged_calls_too(hand: Hand, trees: Recorded) -> None:
     found = hand.open(trees.run, "view=merged")
-    hand.drag(".minimap svg", 0.5, 0.8)
+    (trunk,) = trees.named("trunk")
+    quarter, whole = trunk.duration / 4, trees.bundle.run.duration_ns
+    hand.drag(".minimap svg", (trunk.start + quarter) / whole, (trunk.end - quarter) / whole)
     chosen = hand.when("d => d.chosen !== null && d.boxes.length > 0")
     start, end = chosen["chosen"]
     assert chosen["range"][1] <= end - start + 2 < found["range"][1]
