@@ -14,6 +14,9 @@ from tracebin.bundle.records import Problem, Process, Run, Thread
 # The order of the one bar; "unknown" is the time no sample stands for.
 SHARE_STATES = ("interpreted", "jitted", "blackhole", "tracing", "gc", "native", "unknown")
 TOP_ROWS = 20
+# The function of frames without one: machine code of another jit driver, as the loops of `re`.
+NO_FUNCTION = -1
+OTHER_DRIVER = "(another driver's loop)"
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,17 @@ class FunctionRow:
 
     Exact calls have no samples and no VM state; ``calls`` says how many there were, 0 where samples
     were taken.  ``interpreted_ns`` and ``jitted_ns`` are parts of ``self_ns``; the rest of it fell
-    into tracing, the blackhole interpreter, native code and collections.
+    into tracing, the blackhole interpreter, native code and collections.  The row with the id
+    :data:`NO_FUNCTION` is that of all loops of other jit drivers, which lie in no file.
     """
 
     id: int
     name: str
     qualname: str
-    file: int
-    path: str
+    file: Optional[int]
+    path: Optional[str]
     origin: str
-    line: int
+    line: Optional[int]
     total_ns: int
     self_ns: int
     total_samples: int
@@ -178,7 +182,7 @@ class Overview:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that the tally found; rows stand at the position of their id.
+    """All that the tally found; rows stand at the position of their id, that of no function behind all.
 
     ``aborts_by_reason`` is what the overview calls ``aborts``.
     """

@@ -122,7 +122,7 @@ class StackTimes:
         """Add up the time of each function, and of what it called.
 
         A function that is on a stack several times counts once.  Frames without
-        a function belong to the nearest caller that has one.
+        a function are one of their own, by the number they have (-1), as on the time line.
         """
         times: Dict[int, FunctionTime] = {}
         self._add_self(times)
@@ -135,13 +135,9 @@ class StackTimes:
         return times
 
     def _add_self(self, times: Dict[int, FunctionTime]) -> None:
-        owners = array("q")
         for row, function in enumerate(self._function):
-            parent = self._parent[row]
-            owner = function if function >= 0 or parent < 0 else owners[parent]
-            owners.append(owner)
-            if owner >= 0 and self._samples[row]:
-                time = times.setdefault(owner, FunctionTime())
+            if self._samples[row]:
+                time = times.setdefault(function, FunctionTime())
                 time.self_ns += self._ns[row]
                 time.self_samples += self._samples[row]
                 time.interpreted_ns += self._interpreted_ns[row]
@@ -171,7 +167,7 @@ class StackTimes:
                 continue
             function = self._function[row]
             depth = on_path.get(function, 0)
-            if function >= 0 and not depth:
+            if not depth:
                 yield row
             on_path[function] = depth + 1
             todo.append(~row)

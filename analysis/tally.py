@@ -17,6 +17,8 @@ from tracebin.analysis.intervals import Intervals, IntervalsBuilder
 from tracebin.analysis.marks import MarkSums
 from tracebin.analysis.places import Places
 from tracebin.analysis.rows import (
+    NO_FUNCTION,
+    OTHER_DRIVER,
     SHARE_STATES,
     AbortRow,
     Findings,
@@ -49,6 +51,8 @@ from tracebin.errors import MalformedBundle
 
 # What Python's threading calls the thread a program starts with.
 MAIN_THREAD = "MainThread"
+# The jit driver of Python code.
+PYTHON_DRIVER = "pypyjit"
 
 
 class Tally:
@@ -277,9 +281,12 @@ class Tally:
             if named >= len(self._functions):
                 raise MalformedBundle(f"the bundle has no function {named}", where=where)
         started = Counter(row.function for row in traces)
-        return [
+        rows = [
             self._function_row(i, _time_of(times.get(i), calls.get(i)), started[i]) for i in self._functions
         ]
+        if NO_FUNCTION in times or NO_FUNCTION in calls:
+            rows.append(_other_driver(_time_of(times.get(NO_FUNCTION), calls.get(NO_FUNCTION)), traces))
+        return rows
 
     def _function_row(self, index: int, time: Dict[str, int], traces: int) -> FunctionRow:
         function = self._functions[index]
@@ -297,6 +304,24 @@ class Tally:
             package=file.package,
             **time,
         )
+
+
+def _other_driver(time: Dict[str, int], traces: List[TraceRow]) -> FunctionRow:
+    """Give the row of the loops of all jit drivers but Python's."""
+    started = sum(1 for row in traces if row.function is None and row.driver != PYTHON_DRIVER)
+    return FunctionRow(
+        id=NO_FUNCTION,
+        name=OTHER_DRIVER,
+        qualname=OTHER_DRIVER,
+        file=None,
+        path=None,
+        origin="generated",
+        line=None,
+        traces=started,
+        module=None,
+        package=None,
+        **time,
+    )
 
 
 def _time_of(sampled: Optional[FunctionTime], called: Optional[CallSum]) -> Dict[str, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Any, BinaryIO, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 
 from werkzeug.exceptions import ClientDisconnected
@@ -278,9 +279,11 @@ class _Rows:
         self._marks.append({"id": element.index, **{name: getattr(mark, name) for name in names}})
 
     def _function_rows(self, functions: List[FunctionRow]) -> List[Row]:
+        # The row behind the last function is that of no function.
+        records = chain(self._function_records, [b""])
         return [
-            {**{name: value for name, value in vars(row).items() if name not in _OF_FILE}, "record": line}
-            for row, line in zip(functions, self._function_records)
+            {**{name: _kept(row, name) for name in vars(row) if name not in _OF_FILE}, "record": line}
+            for row, line in zip(functions, records)
         ]
 
 
@@ -293,6 +296,8 @@ _STEPS: Dict[str, Callable[[_Rows, Element], None]] = {
 }
 # What a file's row has as it stands in the bundle.
 _OF_A_FILE = ("path", "origin", "module", "package", "sha256", "left_out")
+# What stands for a place that isn't there: the table was made when every row had one.
+_NO_PLACE = {"file": -1, "path": "", "line": 0}
 # What a row of a function shows of its file; joined when it is read.
 _OF_FILE = ("module", "package")
 # Columns of names and short texts, each bounded by name_chars.
@@ -302,6 +307,11 @@ _NAMES = frozenset(
         *("started", "pypy", "python", "token"),
     }
 )
+
+
+def _kept(row: FunctionRow, name: str) -> Any:
+    value = getattr(row, name)
+    return _NO_PLACE[name] if value is None else value
 
 
 def _name_too_long(most: int, where: str) -> BundleTooLarge:

@@ -107,10 +107,7 @@ def functions(session: Session, run_id: str, q: Optional[str], part: Slice) -> F
     files = _file_names(session, run, {row.file for row in found})
     return Functions(
         _count(session, rows),
-        [
-            _of(FunctionRow, row, module=files[row.file].module, package=files[row.file].package)
-            for row in found
-        ],
+        [_function_row(row, files.get(row.file)) for row in found],
         how_recorded(stored),
     )
 
@@ -207,6 +204,12 @@ def _trace_row(row: tables.Trace) -> TraceRow:
     has_parent = row.parent_trace is not None and row.parent_op is not None
     parent = GuardRef(row.parent_trace or 0, row.parent_op or 0) if has_parent else None
     return _of(TraceRow, row, parent=parent)
+
+
+def _function_row(row: tables.Function, file: Optional[tables.File]) -> FunctionRow:
+    if file is None:
+        return _of(FunctionRow, row, file=None, path=None, line=None, module=None, package=None)
+    return _of(FunctionRow, row, module=file.module, package=file.package)
 
 
 def _get(session: Session, table: Any, run: int, index: int, what: str) -> Any:

@@ -86,7 +86,8 @@ class Ids(fields.Field[List[int]]):
     """Ids with commas between them."""
 
     def __init__(self, most: int) -> None:
-        super().__init__(required=True, metadata={"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"})
+        pattern = "^(-1|[0-9]+)(,(-1|[0-9]+))*$"
+        super().__init__(required=True, metadata={"type": "string", "pattern": pattern})
         self._most = most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> List[int]:

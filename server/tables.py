@@ -128,7 +128,10 @@ class File(Base):
 
 
 class Function(Base):
-    """One function with its times; ``record`` is its element of the bundle, with the bytecode."""
+    """One function with its times; ``record`` is its element of the bundle, with the bytecode.
+
+    The row with the id -1, of other drivers' loops, has the file -1, no path and no record.
+    """
 
     __tablename__ = "functions"
 

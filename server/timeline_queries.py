@@ -13,7 +13,7 @@ def names(session: Session, run: int) -> Names:
     """Give all functions and files of a run in columns."""
     one, other = tables.Function, tables.File
     functions = session.execute(
-        select(one.name, one.qualname, one.file, one.line).where(one.run == run).order_by(one.id)
+        select(one.name, one.qualname, one.file, one.line).where(one.run == run, one.id >= 0).order_by(one.id)
     ).all()
     files = session.execute(
         select(other.path, other.origin, other.module, other.package)

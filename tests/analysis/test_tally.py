@@ -263,11 +263,31 @@ def test_very_deep_recursion_is_walked(make):
     assert [row.total_ns for row in findings.functions] == [100, 100]
 
 
-def test_a_frame_without_a_function_belongs_to_its_caller(make):
-    stacks = make.stacks((-1, 0, "interpreted", -1), (0, -1, "native", -1), (-1, -1, "native", -1))
-    findings = make.findings(stacks=[stacks], samples=[make.samples((100, 1), (200, 2))])
-    assert findings.functions[0].self_ns == 100
-    assert nonzero(findings)["native"] == 200
+def test_frames_without_a_function_are_one_of_their_own(make):
+    stacks = make.stacks((-1, 0, "interpreted", -1), (0, -1, "jitted", 1), (-1, -1, "native", -1))
+    instant = {"start_ns": 0, "end_ns": 0}
+    findings = make.findings(
+        stacks=[stacks],
+        samples=[make.samples((100, 1), (200, 2), (500, 1))],
+        traces=[make.trace(**instant), make.trace(function=None, driver="re", **instant)],
+    )
+    f, _, other = findings.functions
+    assert (f.self_ns, f.total_ns) == (0, 400)
+    assert (other.id, other.qualname, other.path) == (-1, "(another driver's loop)", None)
+    assert (other.self_ns, other.total_ns, other.jitted_ns, other.traces) == (500, 500, 400, 1)
+    assert [row.id for row in findings.overview().functions] == [-1, 0]
+    assert nonzero(findings) == {"jitted": 400, "native": 100, "unknown": 500}
+
+
+def test_where_every_frame_has_a_function_there_is_no_other_row(make, two_frames):
+    findings = make.findings(stacks=[two_frames], samples=[make.samples((100, 1))])
+    assert [row.id for row in findings.functions] == [0, 1]
+
+
+def test_exact_calls_of_no_known_function_are_that_one_too(make):
+    calls = CallChunk(0, 0, [0, 10], [100, 40], [0, 1], [0, -1])
+    f, _, other = make.findings(calls=[calls]).functions
+    assert (f.self_ns, other.calls, other.self_ns) == (60, 1, 40)
 
 
 def test_time_of_a_collection_is_self_time_but_neither_interpreted_nor_jitted(make, two_frames):
@@ -292,19 +312,18 @@ def test_totals_are_those_of_counting_every_stack_alone(make, tree):
     chunk = StackChunk(parents, functions, [0] * len(parents), [-1] * len(parents))
     rows = [(10 * (i + 1), row) for i, row in enumerate(samples)]
     findings = make.findings(stacks=[chunk], samples=[make.samples(*rows)])
-    totals, selves = [0, 0], [0, 0]
+    totals, selves = [0, 0, 0], [0, 0, 0]
     for row in samples:
         stack = []
         while row >= 0:
             stack.append(functions[row])
             row = parents[row]
-        known = [function for function in stack if function >= 0]
-        for function in set(known):
+        for function in set(stack):
             totals[function] += 1
-        if known:
-            selves[known[0]] += 1
-    assert [row.total_samples for row in findings.functions] == totals
-    assert [row.self_samples for row in findings.functions] == selves
+        selves[stack[0]] += 1
+    found = {row.id: row for row in findings.functions}
+    assert [found[i].total_samples if i in found else 0 for i in (0, 1, -1)] == totals
+    assert [found[i].self_samples if i in found else 0 for i in (0, 1, -1)] == selves
 
 
 def test_a_trace_is_called_by_its_function_or_by_what_its_driver_says(make):

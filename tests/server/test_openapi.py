@@ -61,6 +61,7 @@ ANSWERS = [
     ("/runs/{run_id}/find", "/runs/<run>/find?function=0&before=0"),
     ("/runs/{run_id}/totals", "/runs/<run>/totals?source=sampled"),
     ("/runs/{run_id}/sandwich", "/runs/<run>/sandwich?function=0"),
+    ("/runs/{run_id}/sandwich", "/runs/<run>/sandwich?function=-1"),
     ("/runs/{run_id}/left-heavy", "/runs/<run>/left-heavy"),
 ]
 

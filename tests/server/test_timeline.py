@@ -219,6 +219,27 @@ def test_sampled_stretches(api: Api) -> None:
     assert answer["rows"]["trace"] == [-1, 0, -1]
 
 
+def test_loops_of_other_drivers_are_a_function_of_their_own_everywhere(api: Api) -> None:
+    # The third exact call of the small bundle has no function.
+    inner = {"start_ns": 70, "duration_ns": 70_000}
+    assert [row["self_ns"] for row in api("")["functions"] if row["id"] == -1] == [70_000]
+    found = api("/totals")["functions"]
+    at = found["function"].index(-1)
+    assert (found["self_ns"][at], found["calls"][at], found["compiled_ns"][at]) == (70_000, 1, -1)
+    middle = api("/sandwich", function=-1)
+    assert (middle["total_ns"], middle["callers"]["function"]) == (70_000, [-1, 0])
+    assert -1 in api("/left-heavy")["rows"]["function"]
+    call = api("/find", function="-1", after=-1)["call"]
+    assert {name: call[name] for name in inner} == inner
+    assert api("/find", function="-1,1", after_ns=61)["call"] == call
+    rows = api("/calls/of", function="1,-1")["rows"]
+    assert (rows["function"], rows["busy"]) == ([-1, 1], [70_000, 5])
+    assert api("/calls/2/path")["functions"] == [0, -1]
+    assert len(api("/names")["functions"]["name"]) == 2
+    listed = {row["id"]: row for row in api("/functions")["functions"]}
+    assert (listed[-1]["self_ns"], listed[-1]["file"], listed[-1]["path"]) == (70_000, None, None)
+
+
 # --- one call, sums ---------------------------------------------------------------------
 
 
@@ -325,6 +346,8 @@ def test_the_seven_merged(seven: Api) -> None:
         ("/find?function=1", 400),
         ("/find?function=1&after=1&before=1", 400),
         ("/sandwich?function=2", 400),
+        ("/sandwich?function=-2", 400),
+        ("/find?function=-2&after=0", 400),
         ("/sandwich", 400),
     ],
 )
