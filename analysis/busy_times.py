@@ -57,6 +57,18 @@ class BusyStates:
         self._gc = gc
         self._either = either
 
+    def within(self, starts: Ints, ends: Ints, most: Ints) -> Tuple[Ints, Ints, Ints]:
+        """Give when it was busy in some stretches: in which, from when and until when.
+
+        Of each stretch it looks at the first ``most`` times.
+        """
+        begins, stops = self._either
+        first, last = np.searchsorted(stops, starts, "right"), np.searchsorted(begins, ends, "left")
+        sizes = np.clip(last - first, 0, most)
+        of = np.repeat(np.arange(len(starts)), sizes)
+        at = np.arange(len(of)) + np.repeat(first - np.cumsum(sizes) + sizes, sizes)
+        return of, np.maximum(starts[of], begins[at]), np.minimum(ends[of], stops[at])
+
     def at(self, times: Ints) -> Ints:
         """Give for each moment the place in STATES of gc or tracing, gc where both; -1 for neither."""
         found = np.where(_holds(self._either, times), _TRACING, -1)

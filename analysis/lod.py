@@ -127,20 +127,25 @@ def merge(rows: Rows, resolution: int) -> Rows:
 def merge_whole(rows: Rows, resolution: int) -> Rows:
     """Merge like :func:`merge`, so that no merged row reaches beyond its bucket.
 
-    Rows are stretches of time that overlap nowhere; one is cut where a bucket ends, as soon as it is short
-    enough to be merged.  So at every level the time in a bucket is what it is at the finest.
+    Rows are stretches of time of which none of one key overlap; one is cut where a bucket ends, as soon as it
+    is short enough to be merged.  So at every level the time in a bucket is what it is at the finest.
     """
     end = (rows.start // resolution + 1) * resolution
     crosses = (rows.longest < resolution) & (rows.end > end)
     if crosses.any():
-        behind = _stretches(rows.select(crosses), end[crosses], rows.end[crosses])
-        ahead = _stretches(rows.select(crosses), rows.start[crosses], end[crosses])
-        rows = joined([rows.select(~crosses), ahead, behind], ())
+        ahead, behind = _cut(rows.select(crosses), end[crosses])
+        rows = joined([rows.select(~crosses), ahead, behind], tuple(rows.more))
     return merge(rows, resolution)
 
 
-def _stretches(rows: Rows, start: Ints, end: Ints) -> Rows:
-    return replace(rows, start=start, end=end, longest=end - start, busy=end - start)
+def _cut(rows: Rows, at: Ints) -> Tuple[Rows, Rows]:
+    """Cut stretches in two; what they count is shared out by their time."""
+    ahead, behind = at - rows.start, rows.end - at
+    count = rows.count * ahead // (ahead + behind)
+    return (
+        replace(rows, end=at, longest=ahead, busy=ahead, count=count),
+        replace(rows, start=at, longest=behind, busy=behind, count=rows.count - count),
+    )
 
 
 def _folded(rows: Rows, begins: Bools) -> Rows:

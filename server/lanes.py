@@ -17,11 +17,15 @@ from tracebin.analysis.lod import (
     Bools,
     Floats,
     Ints,
+    Merging,
     Rows,
+    by_key,
     flattened,
     floor_power,
+    in_order,
     joined,
     merge,
+    merge_whole,
     single,
     spread,
     touching,
@@ -107,6 +111,7 @@ class Lane:
     """Rows of one lane, by what they have as key."""
 
     more: Tuple[str, ...] = ()
+    merging: Merging = staticmethod(merge)
 
     def __init__(self, parts: Parts, lane: int, more: Sequence[str] = ()) -> None:
         self.parts = parts
@@ -124,7 +129,7 @@ class Lane:
         while chosen.rows > MOST_READ and resolution < coarsest:
             resolution *= 2
             chosen = self._choose(window, resolution, keys)
-        rows, finest = merge(self._rows(chosen, keys), resolution), resolution
+        rows, finest = self.merging(self._rows(chosen, keys), resolution), resolution
         while True:
             seen = _seen(window, resolution, rows)
             if len(seen.rows) <= MOST_ROWS or resolution >= coarsest:
@@ -132,7 +137,7 @@ class Lane:
             resolution *= _factor(len(seen.rows))
             if resolution > finest * _MARGIN:
                 rows, finest = self._rows(self._choose(window, resolution, keys), keys), resolution
-            rows = merge(rows, resolution)
+            rows = self.merging(rows, resolution)
 
     def _choose(self, window: Window, resolution: int, keys: Tuple[int, int]) -> _Chosen:
         margin = 2 * _MARGIN * resolution
@@ -168,15 +173,18 @@ class Lane:
 
 
 class UnionLane(Lane):
-    """Stretches of time that overlap nowhere, whose merged rows lie within their buckets."""
+    """Stretches of time of which none of one key overlap, and whose merged rows lie within their buckets."""
 
-    def covered(self, window: Window) -> Floats:
-        """Give how much of each bucket they cover: exactly, since no level merges across a bucket's end.
+    merging: Merging = staticmethod(merge_whole)
+
+    def covered(self, window: Window) -> Dict[int, Floats]:
+        """Give how much of each bucket they cover, by key: exactly, since no level merges across its end.
 
         The window begins and ends with buckets.  Hence nothing is merged here, and no level is passed over.
         """
-        rows = self._rows(self._choose(window, window.resolution, ALL_KEYS), ALL_KEYS)
-        return spread(rows, rows.busy, window.start_ns, window.resolution, window.width)
+        rows = in_order(self._rows(self._choose(window, window.resolution, ALL_KEYS), ALL_KEYS))
+        frame = (window.start_ns, window.resolution, window.width)
+        return {key: spread(mine, mine.busy, *frame) for key, mine in by_key(rows).items()}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tracebin.analysis.busy_times import BusyStates
 from tracebin.analysis.calls import FARTHEST_NS
-from tracebin.analysis.lod import Ints
+from tracebin.analysis.lod import Ints, Rows, merge_whole, single
 from tracebin.analysis.stretches import (
     ENDING,
     STRETCH_COLUMNS,
@@ -32,6 +32,8 @@ from tracebin.server.parts import PartsWriter
 from tracebin.server.pyramid import LEAF_ROWS, PyramidWriter
 
 SAMPLES_AT_ONCE = 1_024
+# Collections and tracings that are looked at for each sample; real ones have one or two in a millisecond.
+MOST_BUSY = 8
 
 
 class Spill:
@@ -66,7 +68,8 @@ class SampleLane:
     """The samples of one thread: its stretches (``lane`` and ``lane + 1``) and states (``lane + 2``).
 
     The sampler says of a stack how its frames run.  Whether the VM collected or traced just
-    then the log knows better: ``busy`` tells it.
+    then the log knows better: ``busy`` tells it.  What that takes of the time of each state stands in
+    ``lane + 3``.
     """
 
     def __init__(
@@ -85,7 +88,9 @@ class SampleLane:
         self.first_ns = FARTHEST_NS
         self.last_ns = -FARTHEST_NS
         self._tree = tree
-        self._states = PyramidWriter(parts, lane + 2, ("memory",))
+        self._states = PyramidWriter(parts, lane + 2, ("memory",), merge_whole)
+        self._busy_states = PyramidWriter(parts, lane + 3, (), merge_whole)
+        self.is_busy = False
         self._maker: Optional[StretchMaker] = None
         self._before: Optional[int] = None
         # When pauses ended that no sample has come after yet.
@@ -120,6 +125,7 @@ class SampleLane:
         if self._maker is None:
             return
         self._states.finish()
+        self._busy_states.finish()
         self._maker.end()
         first = 0
         for at, rows in self._spilled:
@@ -184,6 +190,7 @@ class SampleLane:
         assert self._before is not None
         runs = state_runs(time, states, memory, self._before, self.interval_ns)
         self._states.add(runs, int(runs.start[0]), int(runs.end[-1]))
+        self._add_busy(runs)
         self._before = int(time[-1])
         # In portions, since many stretches may begin at one sample.
         for first in range(0, len(time), SAMPLES_AT_ONCE):
@@ -191,6 +198,16 @@ class SampleLane:
             self._maker.add(time[first:last].tolist(), stack[first:last].tolist())
             if len(self._maker) >= LEAF_ROWS:
                 self._spilled.append(self._spill.write(self._maker.take()))
+
+    def _add_busy(self, runs: Rows) -> None:
+        """Note when the process was busy in the time that samples of a state stand for."""
+        of, start, end = self._busy.within(runs.start, runs.end, runs.count * MOST_BUSY)
+        none = np.zeros(len(of), np.int64)
+        rows = single(runs.key[of], start, end - start, none, {})
+        for first in range(0, len(rows), LEAF_ROWS):
+            leaf = rows.map(lambda column, first=first: column[first : first + LEAF_ROWS])  # type: ignore[misc]
+            self._busy_states.add(leaf, int(leaf.start[0]), int(leaf.end[-1]))
+            self.is_busy = True
 
     def _complete(self, stretches: Mapping[str, Ints], first: int) -> None:
         """Put in how those stretches ended that were still open when they were written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -199,9 +199,13 @@ def states(timeline: Timeline, thread: int, wanted: Window) -> StateShares:
     buckets = (seen.end_ns - seen.start_ns) // seen.resolution
     process = parts.notes["threads"][thread]["process"]
     coarser = Window(seen.start_ns, seen.end_ns, buckets)
-    gc, busy = (_logged(parts, family, process, coarser) for family in ("collecting", "busy"))
+    nothing = np.zeros(buckets)
+    gc, busy = (
+        _covered(parts, family, process, coarser).get(0, nothing) for family in ("collecting", "busy")
+    )
     frame = (seen.start_ns, seen.resolution, buckets)
-    shares = _shares(seen, gc, busy - gc)
+    idle = _idle(seen, _covered(parts, "busy states", thread, coarser), buckets)
+    shares = _shares(idle, gc, busy - gc, seen.resolution)
     rows = seen.rows
     samples = np.diff(np.rint(np.cumsum(spread(rows, rows.count, *frame))), prepend=0)
     memory = greatest(rows, rows.more["memory"], *frame)
@@ -219,33 +223,37 @@ def states(timeline: Timeline, thread: int, wanted: Window) -> StateShares:
 
 def _states_seen(parts: Parts, note: Optional[Note], wanted: Window) -> Seen:
     if note is not None:
-        return Lane(parts, note.lane, ("memory",)).see(wanted)
+        return UnionLane(parts, note.lane, ("memory",)).see(wanted)
     resolution = wanted.resolution
     start = wanted.start_ns // resolution * resolution
     return Seen(start, -(-wanted.end_ns // resolution) * resolution, resolution, empty(("memory",)))
 
 
-def _logged(parts: Parts, family: str, process: int, wanted: Window) -> Floats:
+def _covered(parts: Parts, family: str, owner: int, wanted: Window) -> Dict[int, Floats]:
     """Give how long each bucket was spent on what the log tells of."""
-    note = find_note(parts, family, process)
-    return UnionLane(parts, note.lane).covered(wanted) if note else np.zeros(wanted.width)
+    note = find_note(parts, family, owner)
+    return UnionLane(parts, note.lane).covered(wanted) if note else {}
 
 
-def _shares(seen: Seen, gc: Floats, tracing: Floats) -> Ints:
+def _idle(seen: Seen, busy: Mapping[int, Floats], buckets: int) -> Dict[str, Floats]:
+    """Give how long samples stand for each state in a bucket, without what the process was busy meanwhile."""
+    found = {state: np.zeros(buckets) for state in STATES}
+    for key, rows in by_key(seen.rows).items():
+        sampled = spread(rows, rows.busy, seen.start_ns, seen.resolution, buckets)
+        found[STATES[key]] = np.maximum(sampled - busy.get(key, 0), 0)
+    return found
+
+
+def _shares(idle: Mapping[str, Floats], gc: Floats, tracing: Floats, resolution: int) -> Ints:
     """Give the per mille of each state, in the order of SHARE_STATES; they add up to 1000."""
-    length = float(seen.resolution)
-    buckets = len(gc)
+    length = float(resolution)
     gc = np.minimum(gc, length)
     tracing = np.clip(tracing, 0, length - gc)
-    by_state = {state: np.zeros(buckets) for state in STATES}
-    for key, rows in by_key(seen.rows).items():
-        by_state[STATES[key]] = spread(rows, rows.busy, seen.start_ns, seen.resolution, buckets)
-    sampled = np.minimum(sum(by_state.values()), length)
-    rest = np.maximum(sampled - gc - tracing, 0)
-    split = [state for state in STATES if state not in ("gc", "tracing")]
-    base = sum(by_state[state] for state in split)
-    part = np.divide(rest, base, out=np.zeros(buckets), where=base > 0)
-    found = {**{state: by_state[state] * part for state in split}, "gc": gc, "tracing": tracing}
+    whole = sum(idle.values())
+    # More than there is room for only where rows of a bucket's edge were merged.
+    part = np.minimum(1, (length - gc - tracing) / np.maximum(whole, 1e-9))
+    found = {state: times * part for state, times in idle.items()}
+    found["gc"], found["tracing"] = found["gc"] + gc, found["tracing"] + tracing
     found["unknown"] = np.maximum(length - sum(found.values()), 0)
     return _per_mille(np.array([found[state] for state in SHARE_STATES]))
 

@@ -1,7 +1,8 @@
 """Write the time line of a run while its bundle goes by.
 
 Lanes of the blob, as the notes name them: two for each thread with calls (by depth, by
-function), three for each with samples (the same for stretches of equal samples, and the VM's states),
+function), four for each with samples (the same for stretches of equal samples, the VM's states, and what
+of their time the process collected or traced),
 and five for each process: its events (``gc``, ``jit``, ``marks``), and the times of collections
 (``collecting``) and of collections or tracing (``busy``), joined where they overlap.  Bounded: rows wait in
 leaves of at most 65,536, stretches of samples in a temporary file until it is known how they
@@ -125,6 +126,8 @@ class TimelineWriter:
             if not samples.interval_ns:
                 continue
             self._note("states", thread, samples.lane, samples, interval_ns=samples.interval_ns)
+            if samples.is_busy:
+                self._note("busy states", thread, samples.lane + 1, samples)
             if samples.calls.calls:
                 self._note_calls("sampled", thread, samples.calls)
 
@@ -218,7 +221,7 @@ class TimelineWriter:
                 return
             process = self._process_of(thread)
             pauses = [pause.end_ns for pause in self._processes[process].paused]
-            lane, busy = self._new_lane(3), self._busy_states_of(process)
+            lane, busy = self._new_lane(4), self._busy_states_of(process)
             self._samples[thread] = SampleLane(self._parts, lane, self._tree, self._spill, pauses, busy)
         self._samples[thread].add(chunk)
 

@@ -112,6 +112,28 @@ def test_the_ribbon_counts_overlapping_times_once(
         assert shares["tracing"][number] == pytest.approx(in_either - in_gc, abs=ROUNDED)
 
 
+@EXAMPLES
+@given(ROWS, SPANS, SPANS, st.integers(1, 200))
+def test_the_ribbon_is_the_bar_of_the_overview_at_every_zoom(
+    written: Written, rows: list[int], gc: list[Any], aborts: list[Any], width: int
+) -> None:
+    timeline, findings = told(written, rows, gc, aborts)
+    answer = states(timeline, 0, Window(0, END, width))
+    shares = dict(zip(answer.states, answer.shares))
+    for share in findings.time.shares:
+        # The last bucket ends behind the run, where there may be collections and tracing, but no sample.
+        if share.state in ("interpreted", "jitted", "blackhole", "native"):
+            found = sum(shares[share.state]) * answer.resolution_ns / END
+            assert found == pytest.approx(share.share * 1000, abs=2 * ROUNDED)
+
+
+@EXAMPLES
+@given(ROWS, st.integers(1, 200))
+def test_every_sample_is_in_one_bucket(written: Written, rows: list[int], width: int) -> None:
+    timeline, _ = told(written, rows, [], [])
+    assert sum(states(timeline, 0, Window(0, END, width)).samples) == len(rows)
+
+
 @pytest.mark.parametrize("width", [1, 16, 1000])
 def test_sampled_time_beside_a_collection_is_no_unknown_time(written: Written, width: int) -> None:
     # Of the millisecond that the sample at 10 ms stands for, the collection takes a tenth.
