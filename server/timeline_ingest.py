@@ -2,11 +2,10 @@
 
 Lanes of the blob, as the notes name them: two for each thread with calls (by depth, by
 function), four for each with samples (the same for stretches of equal samples, the VM's states, and what
-of their time the process collected or traced),
-and five for each process: its events (``gc``, ``jit``, ``marks``), and the times of collections
-(``collecting``) and of collections or tracing (``busy``), joined where they overlap.  Bounded: rows wait in
-leaves of at most 65,536, stretches of samples in a temporary file until it is known how they
-end; of an event two numbers are kept for as long as it takes.
+of their time the process collected or traced), and five for each process: its events (``gc``, ``jit``,
+``marks``), and the times of collections (``collecting``) and of collections or tracing (``busy``), joined
+where they overlap.  Bounded: rows wait in leaves of at most 65,536, stretches of samples in a temporary file
+until it is known how they end; of an event two numbers are kept for as long as it takes.
 """
 
 from __future__ import annotations
