@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -300,9 +300,10 @@ def real(tmp_path: Path) -> Iterator[str]:
         thread = threading.Thread(target=waitress.run)
         thread.start()
         yield serving.address_of(listening)
-        waitress.trigger.pull_trigger(waitress.close)
-        thread.join()
         waitress.task_dispatcher.shutdown()
+        with suppress(OSError):  # it may have closed the trigger's pipe before that is written to
+            waitress.trigger.pull_trigger(waitress.close)
+        thread.join()
     app.extensions["tracebin"].close()
 
 

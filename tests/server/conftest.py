@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -247,10 +247,12 @@ def serving(app: Flask, config: ServerConfig) -> Iterator[str]:
     try:
         yield address_of(listening)
     finally:
-        # Closing from within the loop ends it: nothing is left to listen to.
-        server.trigger.pull_trigger(server.close)
-        thread.join(60)
         server.task_dispatcher.shutdown()
+        # Closing from within the loop ends it: nothing is left to listen to. It may have been awake, and have
+        # closed the trigger's pipe before that is written to.
+        with suppress(OSError):
+            server.trigger.pull_trigger(server.close)
+        thread.join(60)
         listening.close()
         assert not thread.is_alive()
 
