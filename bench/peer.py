@@ -107,17 +107,22 @@ def main() -> None:
     python = pypy()
     machine.describe(python, f"{options.rounds} rounds, peer {PEER}, parsers in {sys.version.split()[0]}")
     warm_up(python, programs)
-    print(f"{'program':16} {'plain s':>7}" + "".join(f" {name + ' CPU/wall':>26}" for name in COLUMNS))
-    for program in programs:
-        print(_costs(program, rounds(python, program, VARIANTS, options.rounds)), flush=True)
+    if options.rounds:
+        _print_costs(python, programs, options.rounds)
     _print_readings([(program, reading(python, program)) for program in programs])
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="0: sizes and reading alone")
     parser.add_argument("--programs", default="", help="names with commas between them; all if left out")
     return parser.parse_args()
+
+
+def _print_costs(python: str, programs: Sequence[Program], count: int) -> None:
+    print(f"{'program':16} {'plain s':>7}" + "".join(f" {name + ' CPU/wall':>26}" for name in COLUMNS))
+    for program in programs:
+        print(_costs(program, rounds(python, program, VARIANTS, count)), flush=True)
 
 
 def _costs(program: Program, found: List[List[Cost]]) -> str:

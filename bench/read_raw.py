@@ -8,6 +8,7 @@ decoded by another process, and not counted.  The peer's has objects for its fil
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -60,6 +61,7 @@ def _read_ours(raw: str, python: str) -> Callable[[], object]:
     from tracebin.recorder.raw import RawRecording
     from tracebin.recorder.reading import Reading
 
+    gc.disable()  # as in the recorder's own process that reads (assembling.py)
     decoder = RemoteDecoder([python, "-I", "-S", bootstrap.PATH, "decode"], os.environ)
     return lambda: Reading(RawRecording(Path(raw)), decoder).finish(lambda done, total: None)
 
