@@ -82,7 +82,9 @@ def test_stacks_are_as_deep_as_the_calls_that_are_open(twice: Any) -> None:
     assert twice.recorded("prog.py").returncode == 0
     stacks = sampled(twice.opened())
     assert max(stack.count("fib") for stack in stacks) in range(20, 31)
-    assert all(stack.count(name) <= 1 for stack in stacks for name in ("<module>", "turn", "over"))
+    # Where the machine is slow, samples of PyPy's start-up come before: modules that others import.
+    own = [stack for stack in stacks if "over" in stack or "fib" in stack]
+    assert all(stack.count(name) <= 1 for stack in own for name in ("<module>", "turn", "over"))
     downs = [stack.count("down") for stack in stacks if "turn" in stack]
     assert max(downs) == 13
     # One is missing at times: where machine code that machine code has called goes on in the interpreter.

@@ -28,6 +28,7 @@ class Sampling:
 
     The main thread is sampled at the interval that was asked for.  So are others, as long as there are
     few: of more than ``AT_FULL_RATE``, each is sampled half as often whenever their number doubles.
+    Their timers are not in step, as one thread at a time can be in the handler.
     """
 
     # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
@@ -74,7 +75,8 @@ class Sampling:
         self.stamp()
         self.is_on = True
         if self.timer is not None:
-            self.timer.start(self.interval_s)
+            # A period later: the agent's own work is done by then.
+            self.timer.start_in_step(self.interval_s, self.notes.now() + int(self.interval_s * 1e9))
         facts = {"started_ns": before, "interval_s": self.interval_s}
         if self.stamps is not None and self.timer is not None:
             facts["threads"] = True
@@ -152,7 +154,7 @@ class Sampling:
             _vmprof.start_sampling()
             self.is_paused = False
             if self.timer is not None:
-                self.timer.start(self.interval_s)
+                self.timer.start_in_step(self.interval_s, self.notes.now())
             self.set_timers(self.interval_s * self.slowness)
         except Exception as fault:
             self.notes.fault("resume", fault)

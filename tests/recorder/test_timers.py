@@ -1,0 +1,77 @@
+"""The sampler's timers, with the C library's functions written down instead of called."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Callable, List, Tuple, cast
+
+import pytest
+
+pytest.importorskip("__pypy__", reason="the agent runs in PyPy, and so do these tests")
+
+from tracebin.recorder.site.tracebin_agent.timers import Timer
+
+SIGPROF = 27
+THREAD = 4321
+
+
+class Words(List[int]):
+    """What ``Libc.words`` gives: words of memory, which have a place."""
+
+    buffer = 0
+
+
+class Calls:
+    """A C library that notes what is called, with the words that its last argument but one points to."""
+
+    def __init__(self) -> None:
+        self.made: List[Tuple[str, Tuple[int, ...], List[int]]] = []
+        self.memory: List[Words] = []
+
+    def words(self, *values: int) -> Words:
+        self.memory.append(Words(values))
+        self.memory[-1].buffer = len(self.memory) - 1
+        return self.memory[-1]
+
+    def call(self, name: str, kinds: str, *values: int) -> int:
+        return self.prepared(name, kinds, *values)()
+
+    def prepared(self, name: str, kinds: str, *values: int) -> Callable[[], int]:
+        def call() -> int:
+            self.made.append((name, values, list(self.memory[values[-2]]) if len(values) > 1 else []))
+            return 0
+
+        return call
+
+
+def timer() -> Tuple[Timer, Calls]:
+    calls = Calls()
+    return Timer(cast(Any, calls), SIGPROF, THREAD), calls
+
+
+def test_the_signal_goes_to_one_thread() -> None:
+    _, calls = timer()
+    name, (clock, _, _), event = calls.made[0]
+    assert (name, clock) == ("timer_create", 1)
+    number, kind, thread = struct.unpack_from("<8xiii", struct.pack("<3q", *event[:3]))
+    assert (number, kind, thread) == (SIGPROF, 4, THREAD)
+
+
+def test_it_starts_a_period_from_now() -> None:
+    made, calls = timer()
+    made.start(1.5)
+    made.start(0)
+    assert calls.made[1] == ("timer_settime", (0, 0, 2, 0), [1, 500_000_000, 1, 500_000_000])
+    assert calls.made[2][2] == [0, 0, 0, 0]
+
+
+def test_in_step_it_starts_at_the_next_multiple_of_the_period() -> None:
+    made, calls = timer()
+    for now_ns in (7_000_000_000, 6_999_999_999, 3_000_400_000):
+        made.start_in_step(0.001, now_ns)
+    assert [(flags, times[2:]) for _, (_, flags, _, _), times in calls.made[1:]] == [
+        (1, [7, 1_000_000]),
+        (1, [7, 0]),
+        (1, [3, 1_000_000]),
+    ]
+    assert {tuple(times[:2]) for _, _, times in calls.made[1:]} == {(0, 1_000_000)}
