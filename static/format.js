@@ -105,8 +105,13 @@ export function baseName(path) {
 
 /** A place in a source file, as "prog.py:29"; empty when there is none. */
 export function place(path, line) {
+  return isKnown(path) ? longPlace(baseName(path), line) : "";
+}
+
+/** The same with the whole path, as an editor or a shell takes it. */
+export function longPlace(path, line) {
   if (!isKnown(path)) return "";
-  return isKnown(line) ? `${baseName(path)}:${line}` : baseName(path);
+  return isKnown(line) ? `${path}:${line}` : path;
 }
 
 /** An offset or an address in hexadecimal. */

@@ -133,7 +133,7 @@ function functionsSection({ functions }) {
       {},
       element(
         "td",
-        { class: "wide code", title: `${each.qualname}\n${each.path}:${each.line}` },
+        { class: "wide code", title: `${each.qualname}\n${format.longPlace(each.path, each.line)}` },
         each.qualname,
       ),
       element("td", { class: "brief" }, placeText(each.path, each.line)),

@@ -85,5 +85,7 @@ test("moments, places and offsets", () => {
   assert.equal(format.place("/home/me/prog.py", 29), "prog.py:29");
   assert.equal(format.place("/home/me/prog.py", null), "prog.py");
   assert.equal(format.place(null, 29), "");
+  assert.equal(format.longPlace("/home/me/prog.py", 29), "/home/me/prog.py:29");
+  assert.equal(format.longPlace(null, null), "");
   assert.equal(format.hex(255), "0xff");
 });
