@@ -145,6 +145,7 @@ export class Drawing {
       {
         ...scene,
         bands: this.overview().map(({ store, ...band }) => ({ ...band, columns: store.widest() })),
+        threads: this.page.called.length,
         span: this.page.data.domain,
         range: this.page.views.ranges.time,
         chosen: state.range,

@@ -18,10 +18,11 @@ const ALMOST_ALL = 0.985;
 /** Make the overview; `actions` are look(range) for the lens and choose(range) for a time selected beside it. */
 export function minimap(gutter, actions) {
   const canvas = element("canvas", { "aria-hidden": "true" });
+  const label = element("span", { class: "label" });
   const root = element(
     "div",
     { class: "minimap", title: "drag the lens to move it; drag beside it to select a time" },
-    element("span", { class: "label" }, "whole run"),
+    label,
     canvas,
   );
   canvas.style.left = `${gutter}px`;
@@ -62,6 +63,11 @@ export function minimap(gutter, actions) {
     chosenMark.attr("x", left).attr("width", Math.max(0, right - left));
   }
 
+  function tellHowMany(shown, threads) {
+    const text = shown < threads ? `whole run\n${shown} of ${threads}\nthreads` : "whole run";
+    if (label.textContent !== text) label.textContent = text;
+  }
+
   function showLens(range) {
     const [left, right] = range.map(xOf);
     const all = right - left > width * ALMOST_ALL;
@@ -74,10 +80,12 @@ export function minimap(gutter, actions) {
     /**
      * Draw the run of `span` over a width; `range` is in view, `chosen` selected or null.
      *
-     * `bands` are the threads from top to bottom, {columns or null, block, paused}: what is drawn of each, and hatched.
+     * `bands` are the threads from top to bottom, {columns or null, block, paused}: what is drawn of each, and hatched;
+     * `threads` is how many there are.
      */
-    draw({ bands, paint, palette, span, range, chosen, ratio }, wide) {
+    draw({ bands, threads, paint, palette, span, range, chosen, ratio }, wide) {
       domain = span;
+      tellHowMany(bands.length, threads);
       if (wide !== width) {
         width = wide;
         svg.attr("width", width);

@@ -90,3 +90,26 @@ def test_an_hour_reads_in_minutes_and_zooms_to_microseconds(
     short = next(box for box in found["boxes"] if box["depth"] == 1)
     assert short["width"] > found["width"] / 2
     expect(page.locator(".ruler")).to_contain_text("1799.9999 s")
+
+
+def test_of_many_threads_the_overview_has_those_with_most_calls(
+    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
+) -> None:
+    many, ms = 30, 1_000_000
+    bundle = a_run(
+        many * ms,
+        threads=[r.Thread(0, 7 + i, f"thread {i}") for i in range(many)],
+        # The later a thread, the more calls it has.
+        calls=[
+            r.CallChunk(i, 0, [0] + [9] * i, [9] * (i + 1), [0] * (i + 1), [0] * (i + 1)) for i in range(many)
+        ],
+    )
+    page.goto(f"/runs/{stored(bundle, tmp_path, upload)}/timeline")
+    found = when(f"d => d.overview.length === 8 && d.range[1] === {many * ms}")
+    assert found["overview"] == list(range(many - 8, many))
+    expect(page.locator(".minimap .label")).to_have_text("whole run\n8 of 30\nthreads", use_inner_text=True)
+    threads = page.locator(".minimap .label").bounding_box()
+    canvas = page.locator(".minimap canvas").bounding_box()
+    assert threads
+    assert canvas
+    assert threads["height"] <= canvas["height"]
