@@ -96,7 +96,6 @@ if pid:
 else:
     churn()
 """
-# The sampler of PyPy 7.3 sees the main thread alone; exact calls come from all.
 PROGRAMS = {
     "structure": (STRUCTURE, ["--calls", "exact"]),
     "hot": (HOT, []),
