@@ -6,7 +6,8 @@ run; ``Stacks`` puts functions in the place of code objects' numbers, whose name
 A raw stack is pairs of kind and value, innermost first (rpython/rlib/rvmprof/src/shared/vmp_stack.c).
 A frame's value is its code object's number; the value of an assembler entry is the GC
 table of the loop or bridge that runs, which names the trace; the jitted frames
-next to it are what that trace inlines.
+next to it are what that trace inlines there: at the call it has made, or, where the innermost
+machine code was interrupted itself, at the program counter (the agent's stamps.py).
 """
 
 from __future__ import annotations
@@ -104,7 +105,6 @@ class _Inner:
 
     ``rests`` says for a number of frames what bytes of the stack are around those;
     ``timed`` is the outermost frame that may be another at another time, -1 if none is.
-    ``first`` counts the frames of the innermost entry into machine code, if the stack begins with it.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,6 @@ class _Inner:
         self.rests: List[Tuple[int, bytes]] = []
         self.outer = -1
         self.timed = -1
-        self.first = 0
 
 
 class _Entries:
@@ -123,10 +122,9 @@ class _Entries:
     machine code.  ``codes`` are the frames of the entry that is being read, as the sampler has them.
     """
 
-    def __init__(self, inner: _Inner, portals: PortalFinder) -> None:
+    def __init__(self, frames: List[Frame], portals: PortalFinder) -> None:
         self.codes: List[int] = []
-        self._inner = inner
-        self._frames = inner.frames
+        self._frames = frames
         self._portals = portals
         self._trace: Optional[int] = None
         # The function in which the last entry began, None if it is no Python function.
@@ -144,14 +142,11 @@ class _Entries:
             return
         portals = self._portals.of(trace)
         codes = self.codes if portals is None else self._corrected(self.codes, portals)
-        is_first = not self._frames
         if not codes:
             self._take_unknown(trace, portals)
         else:
             self._frames += [(code, _JITTED, trace) for code in codes]
             self._begun = codes[-1] if portals is None or portals.is_python else None
-        if is_first:
-            self._inner.first = len(self._frames)
 
     def close(self, code: int, state: int) -> None:
         """Take the frame outside of the last entry, unless that began in it and has told of it."""
@@ -245,7 +240,7 @@ class RawStacks:
             inner = _Inner()
             self._read(inner, stack, time)
             if inside >= 0:
-                inner.frames = _corrected(inner, inside)
+                inner.frames = _innermost_in(inside, inner.frames)
             known = self._insert(inner)
             if inner.timed < 0:
                 self._known[stack, inside] = known
@@ -257,7 +252,7 @@ class RawStacks:
         entries: Optional[_Entries] = None
         for place, (kind, value) in enumerate(pairs(stack), 1):
             if kind == _ASSEMBLER:
-                entries = entries or _Entries(inner, self._portals)
+                entries = entries or _Entries(frames, self._portals)
                 entries.enter(self._trace(value, time))
                 if self.finder.is_reused(value):
                     inner.timed = len(frames)
@@ -358,14 +353,12 @@ class Stacks:
         return self._around[inner[0] if inner else row]
 
 
-def _corrected(inner: _Inner, inside: int) -> List[Frame]:
-    """Say of the innermost frames that they are in the machine code of trace ``inside``.
+def _innermost_in(inside: int, frames: List[Frame]) -> List[Frame]:
+    """Say of the innermost frame that it is in the machine code of trace ``inside``.
 
-    The stack itself shows machine code by the return address of its last call: none in a
-    loop that calls nothing, the parent's in a bridge that has called nothing yet.
+    At the first and last instructions of machine code the stack doesn't show it: it shows who calls it, and that
+    the same function goes on there.
     """
-    frames = inner.frames
     if not frames or frames[0][1] not in (_INTERPRETED, _JITTED):
         return frames
-    count = max(inner.first, 1)
-    return [*((function, _JITTED, inside) for function, _, _ in frames[:count]), *frames[count:]]
+    return [(frames[0][0], _JITTED, inside), *frames[1:]]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tracebin.bundle.records import STATES
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="stamps are for x86-64 alone")
 
 # Ints that never leave registers: its machine code calls nothing, so PyPy's sampler sees no sign of it.
@@ -63,7 +65,7 @@ def over(n):
         down(12)
 def fib(n):
     return n if n < 2 else fib(n - 1) + fib(n - 2)
-over(8000)
+over(25000)
 fib(30)
 fib(30)
 """
@@ -89,6 +91,63 @@ def test_stacks_are_as_deep_as_the_calls_that_are_open(twice: Any) -> None:
     assert max(downs) == 13
     # One is missing at times: where machine code that machine code has called goes on in the interpreter.
     assert downs.count(13) > 0.7 * len(downs) > 20
+
+
+def called(found: Any) -> set[tuple[str, str]]:
+    """Give who calls whom in exact calls, the callee first."""
+    functions = [function.qualname for function in found.of("functions")]
+    pairs, path = set(), [""]
+    for depth, function in (
+        (d, f) for chunk in found.of("calls") for d, f in zip(chunk.depth, chunk.function)
+    ):
+        path[depth + 1 :] = [functions[function]]
+        pairs.add((path[-1], path[-2]))
+    return pairs
+
+
+def test_who_calls_whom_in_stacks_does_so_in_the_program(twice: Any) -> None:
+    program = str(EXAMPLES / "raytracer.py")
+    assert twice.recorded("--calls", "exact", "--include", program, program, "60").returncode == 0
+    truth = called(twice.opened())
+    assert ("Scene.nearest", "Scene.lit") in truth
+    assert twice.recorded(program, "1500").returncode == 0
+    names = {name for name, _ in truth}
+    shown = [
+        [pair for pair in zip(stack, stack[1:]) if names.issuperset(pair)]
+        for stack in sampled(twice.opened())
+        if "render" in stack
+    ]
+    wrong = [pair for pairs in shown for pair in pairs if pair not in truth]
+    # A frame is missing at times, see above.
+    assert len(wrong) < 0.01 * len(shown)
+    assert len(shown) > 200
+
+
+# Both are inlined, and the machine code of the loop calls nothing.
+INLINED = """
+def much(number):
+    return ((number * number % 1013) * number % 1019) * number % 1021
+def little(number):
+    return number + 1
+def loop(count):
+    total = 0
+    for number in range(count):
+        total += much(number) + little(number)
+    return total
+loop(30_000_000)
+"""
+
+
+def test_functions_that_are_inlined_have_their_own_share_of_the_time(twice: Any) -> None:
+    twice.write("prog.py", INLINED)
+    assert twice.recorded("prog.py").returncode == 0
+    stacks = [stack for stack in sampled(twice.opened()) if "loop" in stack]
+    innermost = [stack[0] for stack in stacks]
+    assert len(stacks) > 100
+    # Three divisions take nearly all of the time.
+    assert innermost.count("much") > 0.6 * len(stacks)
+    assert innermost.count("little") < 0.2 * len(stacks)
+    assert {stack[1] for stack in stacks if stack[0] == "much"} == {"loop"}
 
 
 def sampled(found: Any) -> list[list[str]]:

@@ -223,9 +223,9 @@ def test_the_program_counter_outside_of_machine_code_changes_nothing(stacks: Sta
     assert stacks.add(stack, 200, 0x99) == stacks.add(stack, 200, 0xA8) == stacks.add(stack, 200)
 
 
-def test_a_bridge_is_told_from_the_trace_it_leaves(stacks: Stacks) -> None:
+def test_machine_code_that_only_begins_is_that_of_the_innermost_frame(stacks: Stacks) -> None:
     row = stacks.add(raw((6, 0xA0), (3, 3), (3, 2), (1, 1)), 200, 0xB0)
-    assert frames(stacks, row) == [(3, "jitted", 8), (2, "jitted", 8), (1, "interpreted", -1)]
+    assert frames(stacks, row) == [(3, "jitted", 8), (2, "jitted", 7), (1, "interpreted", -1)]
 
 
 def test_the_program_counter_is_only_of_the_innermost_machine_code(stacks: Stacks) -> None:

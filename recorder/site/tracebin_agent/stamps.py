@@ -9,10 +9,10 @@ class Stamps:
     """Write a row for each tick of the sampler's timers into a file of our own.
 
     PyPy's sampler (file version 6) writes neither time nor thread, and finds machine code on the stack by
-    the return address of the last call it made: a loop that makes none looks
-    interpreted.  So a few instructions call its handler, one thread after the other, and then write
-    four words: the log's ticks, the program counter, the thread, and how long the
-    sampler's file is then, by which the sample is found.  Only for Linux on x86-64.
+    the return address of the last call it made.  So a few instructions put the program counter there, call
+    its handler, one thread after the other, and then write four words: the log's ticks, the program
+    counter, the thread, and how long the sampler's file is then, by which the sample is found.  Only
+    for Linux on x86-64.
     """
 
     MAP_FLAGS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
@@ -89,7 +89,8 @@ class Stamps:
         rdx is its third argument, a ucontext_t, whose rip lies at 0xa8 (sys/ucontext.h);
         fs:0x10 is what pthread_self gives.  The stack is as a call wants it: a multiple of 16.
         """
-        body = self.reading() + b"\x48\xb8" + handler + b"\xff\xd0" + self.writing()  # mov rax, handler; call
+        calling = b"\x48\xb8" + handler + b"\xff\xd0"  # mov rax, handler; call rax
+        body = self.reading() + self.placed(calling) + self.writing()
         looking = b"".join(
             (
                 b"\x48\xbb" + self.memory.buffer.to_bytes(8, "little"),  # mov rbx, memory
@@ -113,6 +114,27 @@ class Stamps:
                 self.polling.going_on(),
                 b"\x48\x83\xc4\x28",  # add rsp, 40
                 b"\x41\x5c\x5b\xc3",  # pop r12, rbx; ret
+            )
+        )
+
+    def placed(self, calling: bytes) -> bytes:
+        """Assemble: meanwhile let the sampler find the program counter where it looks for a return address.
+
+        It looks below the stack pointer of the machine code's frame.  What is there may be of a function that has
+        returned long ago, or of another trace that lay there before.  In compiled C that word may be in use (the
+        red zone), so it is put back.  Both are in the ucontext_t, rsp at 0xa0.
+        """
+        return b"".join(
+            (
+                b"\x49\x8b\x8c\x24\xa0\x00\x00\x00",  # mov rcx, [r12 + 0xa0]
+                b"\x48\x8b\x41\xf8",  # mov rax, [rcx - 8]
+                b"\x48\x89\x44\x24\x18",  # mov [rsp + 24], rax: the row's last word, not needed yet
+                b"\x48\x8b\x44\x24\x08",  # mov rax, [rsp + 8]
+                b"\x48\x89\x41\xf8",  # mov [rcx - 8], rax
+                calling,
+                b"\x49\x8b\x8c\x24\xa0\x00\x00\x00",  # mov rcx, [r12 + 0xa0]
+                b"\x48\x8b\x44\x24\x18",  # mov rax, [rsp + 24]
+                b"\x48\x89\x41\xf8",  # mov [rcx - 8], rax
             )
         )
 
