@@ -356,8 +356,8 @@ class Stacks:
 def _innermost_in(inside: int, frames: List[Frame]) -> List[Frame]:
     """Say of the innermost frame that it is in the machine code of trace ``inside``.
 
-    At the first and last instructions of machine code the stack doesn't show it: it shows who calls it, and that
-    the same function goes on there.
+    At the first and last instructions of machine code the stack doesn't show it: it shows who calls it,
+    and that the same function goes on there.
     """
     if not frames or frames[0][1] not in (_INTERPRETED, _JITTED):
         return frames

@@ -120,9 +120,9 @@ class Stamps:
     def placed(self, calling: bytes) -> bytes:
         """Assemble: meanwhile let the sampler find the program counter where it looks for a return address.
 
-        It looks below the stack pointer of the machine code's frame.  What is there may be of a function that has
-        returned long ago, or of another trace that lay there before.  In compiled C that word may be in use (the
-        red zone), so it is put back.  Both are in the ucontext_t, rsp at 0xa0.
+        It looks below the stack pointer of the machine code's frame.  What is there may be of a function that
+        has returned long ago, or of another trace that lay there before.  In compiled C that word may be in
+        use (the red zone), so it is put back.  Both are in the ucontext_t, rsp at 0xa0.
         """
         return b"".join(
             (
