@@ -18,6 +18,7 @@ from measure import (
     all_stages,
     log_only,
     middle,
+    of_its_length,
     on_one_core,
     plain,
     pypy,
@@ -55,7 +56,7 @@ class Row:
     @property
     def is_long(self) -> bool:
         """Whether it is one of those meant to run 5 s or more."""
-        return self.program in LONG
+        return self.program.is_long
 
     def text(self) -> str:
         """Give the row as it is printed."""
@@ -104,6 +105,7 @@ def _options() -> argparse.Namespace:
 
 
 def _row(python: str, program: Program, pairs: int) -> Row:
+    program = of_its_length(python, program)
     row = Row(program, *rounds(python, program, (plain, recorded), pairs))
     print(row.text(), flush=True)
     return row

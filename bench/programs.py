@@ -6,10 +6,11 @@ takes pyperf's place.  They are fetched with pip into .cache/bench the first tim
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
@@ -38,13 +39,22 @@ class Program:
         """Give what PyPy is started with."""
         return [str(BENCHMARKS / self.folder / "run_benchmark.py"), *self.args]
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it is one of those meant to run 5 s or more, however often its body runs."""
+        return any(self.name == each.name for each in LONG)
+
+    def lasting(self, seconds: float, took_s: float) -> Program:
+        """Give the program as it takes so many seconds at least, where it took ``took_s``."""
+        return self if took_s >= seconds else replace(self, loops=math.ceil(self.loops * seconds / took_s))
+
     def environment(self, loops: int = 0) -> Dict[str, str]:
         """Give the environment to run in; ``loops`` other than 0 takes the place of the usual number."""
         path = os.pathsep.join([str(STANDIN), str(SITE)])
         return {**os.environ, "PYTHONPATH": path, "BENCH_LOOPS": str(loops or self.loops)}
 
 
-# Loops so that each takes 5 to 9 s of CPU on a Xeon of 2023 (docs/performance.md).
+# Loops so that each takes 5 to 9 s of CPU on a Xeon of 2023; faster machines run more (of_its_length).
 LONG = (
     Program("chaos", "bm_chaos", 550),
     Program("deltablue", "bm_deltablue", 8500),
