@@ -57,10 +57,13 @@ def plain(python: str, program: Program) -> Cost:
 
 def of_its_length(python: str, program: Program) -> Program:
     """Give a long program as it runs long enough on this machine, too."""
-    if not program.is_long:
-        return program
-    # The quickest of three, and a tenth more: single runs differ by a third on a shared machine.
-    return program.lasting(LONG_S * 1.1, min(plain(python, program).cpu_s for _ in range(3)))
+    while program.is_long:
+        # The quickest of three, and a tenth more: single runs differ by a third on a shared machine.
+        took_s = min(plain(python, program).cpu_s for _ in range(3))
+        if took_s >= LONG_S:
+            break
+        program = program.lasting(LONG_S * 1.1, took_s)
+    return program
 
 
 def log_only(python: str, program: Program) -> Cost:
