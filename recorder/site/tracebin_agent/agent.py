@@ -10,13 +10,14 @@ import sys
 from __pypy__ import debug_print, debug_start, debug_stop
 
 from .children import Children, log_of
+from .counting import print_counts
 from .finder import TracebinFinder
 from .marks import Marks
 from .notes import Notes
 from .pausing import Pausing
 from .places import claim
 from .sampling import Sampling
-from .threads import Threads
+from .threads import Threads, named
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -61,6 +62,7 @@ class Agent:
         self.codes: Dict[int, CodeType] = {}
         # Of traces that were compiled while there were several threads, and not looked at yet.
         self.compiled: List[Any] = []
+        self.has_compiled = False
         self.last_sync = 0
 
     def start(self) -> None:
@@ -313,6 +315,7 @@ class Agent:
 
     def note_loop(self, info: Any) -> None:
         """Hand over the code object of a loop of Python's."""
+        self.has_compiled = True
         if info.type != "bridge" and info.jitdriver_name == "pypyjit":
             self.note_code(info.greenkey[0])
 
@@ -344,12 +347,19 @@ class Agent:
         except OSError:
             pass  # the program closed our files or filled the disk: the notes end here, and say so by that
 
+    def stop_at_once(self) -> None:
+        """Note the end of a process that PyPy won't get to end itself."""
+        if self.is_active():
+            self.stop()
+            if self.has_compiled:
+                print_counts()
+
     def leave_to_exec(self) -> None:
         """Note the end, as another program takes this process."""
         if self.is_active():
             self.notes.add("exec", self.notes.now())
             self.is_leaving = True
-            self.stop()
+            self.stop_at_once()
 
     def stay(self) -> None:
         """Take that back: there was no such program.  The recording has ended all the same."""
@@ -369,7 +379,7 @@ class Agent:
             self.calls.stop()
         self.marks.stop()
         self.pausing.stop()
-        self.notes.add("threads", self.named_threads(), max(self.most_threads, self.count_threads()))
+        self.notes.add("threads", named(), max(self.most_threads, self.count_threads()))
         self.notes.add("memory", pypyjit.get_stats_asmmemmgr())
         self.sync()
         for text in self.notes.faults:
@@ -382,10 +392,3 @@ class Agent:
                 "closed": self.notes.descriptors.has_lost,
             },
         )
-
-    def named_threads(self) -> List[Tuple[int, str]]:
-        """Name the threads that run now."""
-        threading = sys.modules.get("threading")
-        if threading is None:
-            return []
-        return [(thread.ident, thread.name) for thread in threading.enumerate()]

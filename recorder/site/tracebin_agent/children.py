@@ -259,7 +259,7 @@ class Children:
         @hidden
         def _exit(status):  # type: ignore[no-untyped-def]
             if isinstance(status, int):
-                self.agent.stop()
+                self.agent.stop_at_once()
             original(status)
 
         return _exit

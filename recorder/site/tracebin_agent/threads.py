@@ -11,7 +11,7 @@ from .notes import Notes
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional
+    from typing import Any, Callable, List, Optional, Tuple
 
 
 class Threads:
@@ -125,3 +125,11 @@ def name_of(function: Any) -> Optional[str]:
     except AttributeError:
         return None
     return name if isinstance(name, str) else None
+
+
+def named() -> List[Tuple[int, str]]:
+    """Name the threads that run now."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return []
+    return [(thread.ident, thread.name) for thread in threading.enumerate()]
