@@ -27,8 +27,9 @@ from tracebin.recorder.pauses import ActiveTime, Pauses
 from tracebin.recorder.portals import PortalFinder
 from tracebin.recorder.raw import Notes
 from tracebin.recorder.resops import driver_of
-from tracebin.recorder.samples import Sample, SampleFile, Stamp, spread, ticks_of
+from tracebin.recorder.samples import Sample, SampleFile, spread, ticks_of
 from tracebin.recorder.stacks import Stacks, TraceFinder
+from tracebin.recorder.stamps import Stamp
 from tracebin.recorder.threads import Threads
 
 
@@ -254,7 +255,8 @@ class SampleRecords:
                 start_ns = max(start_ns, time_ns + origin_ns)
                 if raw is None:
                     raw = self._stacks.raw.add(sample.stack, stamp.tick, stamp.pc)
-                self._place(raw, stamp.thread, time_ns, sample.memory_bytes)
+                memory_bytes = stamp.memory_bytes if sample.memory_bytes < 0 else sample.memory_bytes
+                self._place(raw, stamp.thread, time_ns, memory_bytes)
         self._spread(rest, start_ns - origin_ns, stop_ns - origin_ns, origin_ns)
 
     def _spread(self, rest: List[Sample], start_ns: int, stop_ns: int, origin_ns: int) -> None:

@@ -8,8 +8,8 @@ drops.json     what was dropped of which file (disk.py)
 STEM.notes     the agent's notes: marshal frames, each a tuple, first its kind
 STEM.log       PYPYLOG
 STEM.prof      samples
-STEM.stamps    for each tick of a sampler's timer the log's ticks, the program counter
-               and the thread, three words; missing where the agent can't have them
+STEM.stamps    when, where and on which thread each tick of a sampler's timer came, and
+               resident memory (stamps.py); missing where the agent can't have them
 STEM.calls     exact calls: calls.py has their form
 processes      a byte for each process that asked to be recorded
 ============== =============================================================

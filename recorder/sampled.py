@@ -12,17 +12,9 @@ from typing import BinaryIO, Iterator, List, Optional, Set
 from tracebin.recorder.disk import hole_of
 from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.portals import PortalFinder
-from tracebin.recorder.samples import (
-    STAMP_BYTES,
-    CodeName,
-    SampleFile,
-    SampleReader,
-    Stamp,
-    StampMatching,
-    code_name,
-    read_stamps,
-)
+from tracebin.recorder.samples import CodeName, SampleFile, SampleReader, code_name
 from tracebin.recorder.stacks import RawStacks, TraceFinder
+from tracebin.recorder.stamps import STAMP_BLOCK_BYTES, Stamp, StampMatching, read_stamps
 
 BLOCK_BYTES = 1 << 18
 
@@ -101,7 +93,7 @@ class Sampled:
                 data = stream.read()
         except OSError:
             return []
-        self._stamp_bytes += len(data) // STAMP_BYTES * STAMP_BYTES
+        self._stamp_bytes += len(data) // STAMP_BLOCK_BYTES * STAMP_BLOCK_BYTES
         return read_stamps(data)
 
     def _stack(self) -> None:

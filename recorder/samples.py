@@ -289,62 +289,6 @@ class _Reader:
         self.at = at
 
 
-class Stamp(NamedTuple):
-    """When a thread was interrupted, in ticks of the log's clock, and where: the program counter.
-
-    ``end`` is how long the file of samples was then; ``thread`` is what ``threading.get_ident`` says.
-    """
-
-    tick: int
-    pc: int
-    thread: int
-    end: int
-
-
-_STAMP = struct.Struct("<4Q")
-STAMP_BYTES = _STAMP.size
-
-
-def read_stamps(data: bytes) -> List[Stamp]:
-    """Read the file of stamps; a row that is cut, or was never written, is left out."""
-    rows = map(Stamp._make, _STAMP.iter_unpack(data[: len(data) // STAMP_BYTES * STAMP_BYTES]))
-    return [row for row in rows if row.tick]
-
-
-class StampMatching:
-    """Find the stamp of each sample: of the tick that made the file reach over its end.
-
-    A tick may leave no sample, where the sampler was not ready or the thread had no frame; or
-    a later one writes it, where the interrupted thread was writing to the file itself.
-    ``found`` is of as many samples as ticks have told of.
-    """
-
-    def __init__(self) -> None:
-        self.found: List[Optional[Stamp]] = []
-        self._waiting: List[Stamp] = []
-
-    def take(self, stamp: Stamp, samples: List[Sample]) -> None:
-        """Take the next tick, when all samples are known that its file had then."""
-        found, waiting = self.found, self._waiting
-        waiting.append(stamp)
-        first = number = len(found)
-        while number < len(samples) and samples[number].end <= stamp.end:
-            number += 1
-        if number > first:
-            taken = waiting[first - number :]
-            found += [None] * (number - first - len(taken))
-            found += taken
-            self._waiting = []
-
-
-def stamps_of(samples: List[Sample], stamps: List[Stamp]) -> List[Optional[Stamp]]:
-    """Give the stamp of each sample."""
-    matching = StampMatching()
-    for stamp in stamps:
-        matching.take(stamp, samples)
-    return matching.found + [None] * (len(samples) - len(matching.found))
-
-
 def spread(samples: List[Sample], active: ActiveTime, origin_ns: int = 0) -> List[int]:
     """Give each sample a time: its own less ``origin_ns``, or its tick's place in the time that was sampled.
 

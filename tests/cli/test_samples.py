@@ -118,8 +118,8 @@ def test_who_calls_whom_in_stacks_does_so_in_the_program(twice: Any) -> None:
         if "render" in stack
     ]
     wrong = [pair for pairs in shown for pair in pairs if pair not in truth]
-    # A frame is missing at times, see above.
-    assert len(wrong) < 0.01 * len(shown)
+    # A frame is missing at times, see above: it was 0.1 to 0.8 % in 16 runs on PyPy 7.3.11.
+    assert len(wrong) < 0.02 * len(shown)
     assert len(shown) > 200
 
 

@@ -20,9 +20,10 @@ from tracebin.recorder.jitlog import JitLog
 from tracebin.recorder.process_problems import log_problems
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords
 from tracebin.recorder.raw import Notes
-from tracebin.recorder.samples import read_samples, read_stamps, stamps_of
+from tracebin.recorder.samples import read_samples
 from tracebin.recorder.sources import Files
 from tracebin.recorder.stacks import RawStacks, Stacks
+from tracebin.recorder.stamps import read_stamps, stamps_of
 from tracebin.recorder.threads import Threads
 
 NAMES = st.sampled_from(

@@ -15,8 +15,9 @@ from tracebin.recorder.marks import MarkNotes
 from tracebin.recorder.pauses import ActiveTime, PauseNotes, Pauses
 from tracebin.recorder.process_records import SampleRecords
 from tracebin.recorder.raw import Notes, RawRecording
-from tracebin.recorder.samples import Sample, SampleFile, Stamp, stamps_of
+from tracebin.recorder.samples import Sample, SampleFile
 from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
+from tracebin.recorder.stamps import Stamp, stamps_of
 from tracebin.recorder.threads import ThreadNote, Threads
 
 

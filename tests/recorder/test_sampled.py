@@ -49,7 +49,7 @@ def test_samples_have_their_rows_when_the_log_tells_of_later_ticks(files: Any, r
     # Samples behind, as the last bytes may not be all there is of them.
     prof.write_bytes(HEADER + b"".join(map(sample, range(8))))
     rows = [struct.pack("<4Q", 10 * number, 0, 1, end) for number, end in enumerate(ends, 1)]
-    stamps.write_bytes(b"".join(rows))
+    stamps.write_bytes(bytes(64) + b"".join(rows).ljust(512, b"\0"))
     log = read_log("").log
     sampled = Sampled(prof, stamps, log, is_forked=False)
     log.feed("[1e] {gc-minor\n[1f] gc-minor}\n")

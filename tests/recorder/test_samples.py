@@ -10,23 +10,14 @@ from typing import Any, Callable
 
 import pytest
 
+from tracebin.bundle.records import SampleChunk
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.pauses import ActiveTime, Pauses
 from tracebin.recorder.process_records import SampleRecords
 from tracebin.recorder.raw import Notes
-from tracebin.recorder.samples import (
-    CodeName,
-    Sample,
-    SampleFile,
-    SampleReader,
-    Stamp,
-    pairs,
-    read_samples,
-    read_stamps,
-    spread,
-    stamps_of,
-)
+from tracebin.recorder.samples import CodeName, Sample, SampleFile, SampleReader, pairs, read_samples, spread
 from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
+from tracebin.recorder.stamps import Stamp, stamps_of
 from tracebin.recorder.threads import Threads
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -171,13 +162,19 @@ def test_samples_of_a_timer_that_was_taken_lie_where_it_still_ran(taken: bool, t
     assert placed(found, [], notes) == times
 
 
-def placed(found: SampleFile, stamps: list[Stamp], notes: Notes) -> list[int]:
-    """Give the times of the samples of a run of 1000 ns, whose clock ticks once in 10 ns."""
+def chunk_of(found: SampleFile, stamps: list[Stamp], notes: Notes) -> SampleChunk:
+    """Give the samples of a run of 1000 ns, whose clock ticks once in 10 ns."""
     clock = Clock([(0, 0), (100, 1000)], 0, (100, 1000))
     stacks = Stacks(lambda _: 0, RawStacks(TraceFinder()), lambda _: False)
     records = SampleRecords(0, found, stamps_of(found.samples, stamps), notes, clock, stacks, Threads(0))
     records.place(0, 1000, 0)
     (chunk,) = records.chunks()
+    return chunk
+
+
+def placed(found: SampleFile, stamps: list[Stamp], notes: Notes) -> list[int]:
+    """Give the times of these samples."""
+    chunk = chunk_of(found, stamps, notes)
     return [chunk.first_ns + sum(chunk.time[: row + 1]) for row in range(len(chunk.time))]
 
 
@@ -207,14 +204,15 @@ def test_samples_without_a_stamp_are_spread_behind_the_last() -> None:
     assert placed(THREE, stamps((3, 100), (20, 200)), Notes("1")) == [30, 200, 1000]
 
 
+def test_memory_is_of_the_sampler_or_of_the_stamp() -> None:
+    samples = [Sample(5, STACK, memory, None, end) for memory, end in ((4096, 100), (-1, 200), (-1, 300))]
+    rows = [Stamp(tick, 0, 5, end, 8192) for tick, end in ((3, 100), (20, 200))]
+    assert chunk_of(SampleFile(6, samples), rows, Notes("1")).memory == [4096, 8192, -1]
+
+
 def test_samples_that_were_dropped_leave_their_stamps_over() -> None:
     found = SampleFile(6, [THREE.samples[0], THREE.samples[2]])
     assert placed(found, stamps((3, 100), (20, 200), (90, 300)), Notes("1")) == [30, 900]
-
-
-def test_stamps_tell_the_threads() -> None:
-    rows = [Stamp(3, 0, 5, 100), Stamp(4, 0, 6, 200), Stamp(5, 0, 5, 300)]
-    assert [stamp and stamp.thread for stamp in stamps_of(THREE.samples, rows)] == [5, 6, 5]
 
 
 @pytest.mark.parametrize("version", [6, 7])
@@ -278,11 +276,6 @@ def test_a_sample_without_memory_among_others(version: int) -> None:
     assert [sample.memory_bytes for sample in found.samples] == [10240, -1, -1, 10240, -1]
     assert {sample.time_ns for sample in found.samples} == {7 if version == 7 else None}
     assert (found.cut, found.names()[100].name) == (None, "f")
-
-
-def test_stamps_are_read_as_far_as_they_go() -> None:
-    data = struct.pack("<8Q", 5, 2**64 - 1, 1, 40, 6, 7, 2, 80)
-    assert read_stamps(data + bytes(32) + b"cut") == [Stamp(5, 2**64 - 1, 1, 40), Stamp(6, 7, 2, 80)]
 
 
 # --- real files --------------------------------------------------------------------------

@@ -26,6 +26,7 @@ class Descriptors:
     MOST = 16
     F_DUPFD_CLOEXEC = 1030
     RLIMIT_NOFILE = 7
+    AT_ITS_END = os.O_WRONLY | os.O_APPEND
     # struct _IO_FILE of glibc with words of 64 bits, which no version has changed.
     FILE_CHAIN = 104
     FILE_NUMBER = 112
@@ -38,7 +39,8 @@ class Descriptors:
         self.reopen = os.open
         self.close = os.close
         self.close_range = os.closerange
-        self.paths: Dict[int, Tuple[str, int, int]] = {}
+        # How each is opened again, and what file it is: path, flags, device, inode.
+        self.paths: Dict[int, Tuple[str, int, int, int]] = {}
         self.log_stream = 0
         self.first = -1
         self.has_lost = False
@@ -47,10 +49,20 @@ class Descriptors:
         """Create a file, with a number out of the way.  Raises OSError."""
         low = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         high = self.lift(low)
-        found = self.fstat(high)
-        self.paths[high] = (path, found.st_dev, found.st_ino)
+        self.keep(high, path, self.AT_ITS_END)
         self.first = min(self.paths)
         return high
+
+    def open_to_read(self, path: str) -> int:
+        """Open a file that is there, with a number out of the way.  Raises OSError."""
+        high = self.lift(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        self.keep(high, path, os.O_RDONLY)
+        return high
+
+    def keep(self, number: int, path: str, flags: int) -> None:
+        """Know a number from now on."""
+        found = self.fstat(number)
+        self.paths[number] = (path, flags, found.st_dev, found.st_ino)
 
     def lift(self, low: int, number: Optional[int] = None) -> int:
         """Move a descriptor out of the way, or to ``number`` if that is free."""
@@ -67,8 +79,8 @@ class Descriptors:
     def call_above(self, call: Any) -> None:
         """Call with all lower numbers taken, so that what it opens is out of the way.
 
-        PyPy's sampler keeps /proc/PID/statm open, moves in it and reads it at each
-        sample, whatever file that has become.  1,000 numbers take 1 ms.
+        Where PyPy's sampler is asked for resident memory, it keeps /proc/PID/statm open, moves in it and
+        reads it at each sample, whatever file that has become.  1,000 numbers take 1 ms.
         """
         soft, first = self.make_room()
         taken: List[int] = []
@@ -130,14 +142,13 @@ class Descriptors:
         """Give a FILE another number, if it lies in memory as we know it."""
         if self.libc.call("fileno", "P", stream) & 0xFFFFFFFF != number:
             return
-        found = self.fstat(number)
         copy = os.dup(number)
         high = self.lift(copy)
         if high == copy:
             self.close(copy)
             return
         self.libc.copy(high.to_bytes(4, "little"), stream + self.FILE_NUMBER)
-        self.paths[high] = (path, found.st_dev, found.st_ino)
+        self.keep(high, path, self.AT_ITS_END)
         self.log_stream = stream
         self.close(number)
 
@@ -150,7 +161,7 @@ class Descriptors:
 
     def owns(self, number: int) -> bool:
         """Say whether a number still leads to the file it was given for."""
-        _, device, inode = self.paths[number]
+        _, _, device, inode = self.paths[number]
         return self.is_at(number, device, inode)
 
     def is_at(self, number: int, device: int, inode: int) -> bool:
@@ -163,15 +174,15 @@ class Descriptors:
 
     def mend(self) -> None:
         """Open again what the program has closed, under the same number if it is free."""
-        for number, (path, _, _) in self.paths.items():
+        for number, (path, flags, _, _) in self.paths.items():
             if not self.owns(number):
                 self.has_lost = True
-                self.open_again(number, path)
+                self.open_again(number, path, flags)
 
-    def open_again(self, number: int, path: str) -> None:
-        """Open a file for more at its end; if that can't be, it stays closed."""
+    def open_again(self, number: int, path: str, flags: int) -> None:
+        """Open a file where it was left; if that can't be, it stays closed."""
         try:
-            low = self.reopen(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            low = self.reopen(path, flags | os.O_CLOEXEC)
         except OSError:
             return
         high = self.lift(low, number)

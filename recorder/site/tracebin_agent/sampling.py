@@ -71,8 +71,13 @@ class Sampling:
         self.handler = _signal.getsignal(_signal.SIGPROF)
         period = self.interval_s if self.timer is None else self.IDLE_S
         file = self.file = self.notes.open("prof")
-        self.notes.descriptors.call_above(lambda: _vmprof.enable(file, period, 1, 0, 0, 0))
-        self.stamp()
+        self.stamps = self.open_stamps()
+        if self.stamps is None:
+            # PyPy's handler asks for resident memory itself, and keeps a file open for that.
+            self.notes.descriptors.call_above(lambda: _vmprof.enable(file, period, 1, 0, 0, 0))
+        else:
+            _vmprof.enable(file, period, 0, 0, 0, 0)
+            self.stamps.install()
         self.is_on = True
         if self.timer is not None:
             # A period later: the agent's own work is done by then.
@@ -82,19 +87,19 @@ class Sampling:
             facts["threads"] = True
         self.notes.add("sampling", facts)
 
-    def stamp(self) -> None:
+    def open_stamps(self) -> Optional[Stamps]:
         """Have each sample's time, place and thread kept beside it, where that can be done."""
         try:
             if self.polling is None:
                 if os.uname().machine != "x86_64":
-                    return
+                    return None
                 self.polling = Polling(self.libc)
             stop = os.path.join(os.path.dirname(self.notes.stem), "stop")
-            stamps = Stamps(self.polling, _signal.SIGPROF, self.file, self.notes.open("stamps"), stop)
-            stamps.install()
-            self.stamps = stamps
+            statm = self.notes.descriptors.open_to_read("/proc/self/statm")
+            files = self.file, self.notes.open("stamps"), statm
+            return Stamps(self.polling, _signal.SIGPROF, files, stop, self.interval_s)
         except OSError:
-            pass  # another machine than x86-64, or memory that may not be run: samples are spread in time
+            return None  # another machine than x86-64, or memory that may not be run: samples are spread
 
     def start_thread(self) -> None:
         """Sample the thread that calls, if it can be told whose samples are whose."""
@@ -195,6 +200,8 @@ class Sampling:
             if self.timer is not None:
                 self.timer.delete()
                 self.timer = None
+            if self.stamps is not None:
+                self.stamps.finish()
             # It would write the names into a file that the program has put under its number.
             if _vmprof.is_enabled() and self.notes.descriptors.owns(self.file):
                 self.disable(_vmprof)
