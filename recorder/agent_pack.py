@@ -1,6 +1,6 @@
 """Keep the agent compiled, in one file for each PyPy.
 
-Its eighteen modules take PyPy 9 ms to import one by one, and 33 where it may not write what it
+Its modules take PyPy 9 ms to import one by one, and 33 where it may not write what it
 has compiled, as in a package that root has installed.  So a PyPy compiles them once, into a file
 in the user's cache; site/sitecustomize.py reads that, in 3 or 4 ms, or imports them as always.
 """

@@ -134,7 +134,7 @@ def loop(count):
     for number in range(count):
         total += much(number) + little(number)
     return total
-loop(30_000_000)
+loop(100_000_000)
 """
 
 
@@ -148,6 +148,29 @@ def test_functions_that_are_inlined_have_their_own_share_of_the_time(twice: Any)
     assert innermost.count("much") > 0.6 * len(stacks)
     assert innermost.count("little") < 0.2 * len(stacks)
     assert {stack[1] for stack in stacks if stack[0] == "much"} == {"loop"}
+
+
+# A product of two constants would be made by PyPy's compiler, before the program begins.
+GROWING = """
+import time
+time.sleep(0.1)
+count = 200 << 20
+kept = b"x" * count
+time.sleep(0.1)
+"""
+
+
+def test_samples_say_how_much_memory_is_resident(twice: Any) -> None:
+    twice.write("prog.py", GROWING)
+    assert twice.recorded("prog.py").returncode == 0
+    found = twice.opened()
+    (thread,) = {chunk.thread for chunk in found.of("samples")}
+    assert found.of("threads")[thread].name == "MainThread"
+    memory = [value for chunk in found.of("samples") for value in chunk.memory]
+    assert min(memory) > 1 << 20
+    assert memory[-1] - memory[len(memory) // 4] > 190 << 20
+    # One value for the samples of a block.
+    assert len(set(memory)) < len(memory) / 4
 
 
 def sampled(found: Any) -> list[list[str]]:
