@@ -4,6 +4,7 @@ import { fetchTimeline } from "../api.js";
 import * as format from "../format.js";
 import { decodeRows, windowOf } from "./columns.js";
 import { eventRows } from "./events.js";
+import { windowOfParts } from "./matches.js";
 import { fixedStore, windowStore } from "./store.js";
 import { treeRows } from "./trees.js";
 
@@ -14,6 +15,7 @@ const DEPTHS_AT_ONCE = 16;
 const OVERVIEW_DEPTHS = 48;
 // Functions whose calls are asked for in one request, of the 200 that the server takes.
 const LINES_AT_ONCE = 40;
+const MATCHES_AT_ONCE = 200;
 const MOST_LINES = 400;
 export const MOST_FUNCTIONS_TO_FIND = 2000;
 
@@ -62,10 +64,25 @@ export function timelineData(run, info, { changed, failed }) {
     return chosen.map((id) => [id, parts.get(id)]);
   }
 
+  /** The calls of functions together, for the lane of matches; kept by whoever asks, since each filter has others. */
+  function matched(thread, source, ids) {
+    const chunks = [];
+    for (let at = 0; at < ids.length; at += MATCHES_AT_ONCE) chunks.push(ids.slice(at, at + MATCHES_AT_ONCE));
+    const fetchSome = async (some, window, signal) => {
+      const wanted = { thread, source, function: some.join(","), ...asked(window) };
+      const answer = await ask(["calls", "of"], wanted, signal);
+      return decodeRows({ ...answer.rows, depth: ranksOf(answer.rows.function) }, windowOf(answer));
+    };
+    const fetch = async (window, signal) =>
+      windowOfParts(await Promise.all(chunks.map((some) => fetchSome(some, window, signal))));
+    return windowStore({ fetch, domain, changed, failed });
+  }
+
   return {
     domain,
     callParts,
     lineParts,
+    matched,
     /** The calls of a thread for the overview, on their own: another window must not end the asking for it. */
     overview: (thread, source, depths) =>
       kept(`overview ${thread} ${source}`, async (window, signal) => {
@@ -122,6 +139,15 @@ export function timelineData(run, info, { changed, failed }) {
       return [...stores.values()].some((store) => store.busy);
     },
   };
+}
+
+/** Number what stands in runs of equals: 0 for the first, 1 for the next. */
+function ranksOf(values) {
+  let rank = 0;
+  return values.map((value, i) => {
+    if (i > 0 && value !== values[i - 1]) rank += 1;
+    return rank;
+  });
 }
 
 const NO_EVENTS = fixedStore(decodeRows(eventRows({}), { start: 0, end: 1, resolution: 1 }));

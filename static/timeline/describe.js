@@ -63,6 +63,7 @@ export function describePicture(page, { colour }) {
       count: page.pointing.row.count,
     },
     measured: page.measured,
+    matches: page.matchLane.describe(),
     pauses: pausesIn(page.processOf(page.thread?.id).paused, page.views.ranges.time, stage.size.width),
     zooms: page.zooms.map(({ name }) => name),
     bands: [...state.bands],

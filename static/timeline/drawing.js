@@ -152,6 +152,7 @@ export class Drawing {
       },
       width,
     );
+    this.page.matchLane.draw(scene, width);
     if (!isTime) return;
     this.page.ribbon.element.hidden = state.hidden.has("ribbon");
     const states = thread && this.page.data.states(thread.id);
@@ -241,6 +242,8 @@ export class Drawing {
     if (thread && !state.hidden.has("ribbon"))
       wishes.push([data.states(thread.id), range, width / RIBBON_PX]);
     for (const process of this.processesInSight()) wishes.push([data.events(process), range, width]);
+    const matched = this.page.matchLane.find();
+    if (matched) wishes.push([matched, range, width]);
     return wishes;
   }
 

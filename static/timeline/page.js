@@ -12,6 +12,7 @@ import { functionIn } from "./functions.js";
 import { clampRange, padRange } from "./geometry.js";
 import { gestures } from "./gestures.js";
 import { Looks } from "./looks.js";
+import { MatchLane } from "./match-lane.js";
 import { minimap } from "./minimap.js";
 import { forgetHatches } from "./overlay.js";
 import { cssOf, readPalette } from "./palette.js";
@@ -88,6 +89,7 @@ export class TimelinePage {
       point: (event) => this.pointing.pointEvent(event),
       choose: (event) => this.selection.clickEvent(event),
     });
+    this.matchLane = new MatchLane(this, GUTTER);
     this.stage = stage(GUTTER);
     this.table = table({
       sort: (column) => this.sort(column),
@@ -118,6 +120,7 @@ export class TimelinePage {
       this.ruler.element,
       this.ribbon.element,
       this.tracks.element,
+      this.matchLane.element,
       this.stage.pane,
       this.table.element,
       this.status,

@@ -74,6 +74,13 @@ export class Pointing {
       this.name(event).catch((fault) => this.refuse(fault));
   }
 
+  /** Point at calls that the filter matches, the longest first, or at none. */
+  pointMatches([row, ...others]) {
+    if (!row) return this.say(null);
+    const more = others.length > 0 ? [`and ${format.counted(others.length, "more function")}`] : [];
+    this.say([this.wordsOf(row), ...more].join("  ·  "));
+  }
+
   async name(event) {
     const mark = await this.page.data.mark(event.id);
     this.names.set(event.id, mark?.name ?? null);

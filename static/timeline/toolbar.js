@@ -21,7 +21,13 @@ const GRAY_KEYS = {
   module: "grayModule",
   package: "grayPackage",
 };
-const TRACK_NAMES = { ribbon: "VM state", jit: "JIT and aborts", gc: "GC", marks: "marks" };
+const TRACK_NAMES = {
+  ribbon: "VM state",
+  jit: "JIT and aborts",
+  gc: "GC",
+  marks: "marks",
+  matches: "matches",
+};
 
 /**
  * Make the toolbar; `actions` are view(name), colour(name), gray(mode), band(name), track(name), thread(id),

@@ -4,7 +4,7 @@ import { COLOUR_MODES } from "./colours.js";
 import { GRAY_MODES } from "./dim.js";
 
 export const VIEWS = ["time", "merged", "lines", "sandwich", "table"];
-export const TRACKS = ["ribbon", "jit", "gc", "marks"];
+export const TRACKS = ["ribbon", "jit", "gc", "marks", "matches"];
 export const BANDS = ["jit", "gc"];
 export const SORTS = ["name", "total", "self", "calls", "largest"];
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tracebin.bundle import records as r
 from tracebin.bundle.writer import write_bundle
@@ -522,6 +522,41 @@ def test_the_filter_grays_counts_and_steps(page: Page, seven: str, when: When, o
     when("d => d.selected?.start === 11e6")
     page.keyboard.press("Escape")
     expect(page.locator(".pane")).to_be_focused()
+
+
+def test_a_lane_shows_when_matches_run(page: Page, seven: str, when: When, opened: When) -> None:
+    opened(seven)
+    lane = page.locator('[data-track="matches"]')
+    expect(lane).to_be_hidden()
+    page.locator("#filter").fill("baz")
+    found = when("d => d.matches.calls === 2")
+    expect(lane).to_be_visible()
+    per_ms = found["width"] / 50
+    line = colours_at(lane.locator("canvas"), [ms * per_ms for ms in (5, 11.5, 12.5, 13.5, 25)])
+    assert [colour == found["paper"] for colour in line] == [True, False, True, False, True]
+    lane.locator("canvas").hover(position={"x": 13.5 * per_ms, "y": 7})
+    expect(page.locator(".status")).to_contain_text("Box.baz")
+    lane.locator("canvas").click(position={"x": 13.5 * per_ms, "y": 7})
+    when("d => d.selected?.start === 13e6")
+    page.get_by_text("Tracks").click()
+    page.get_by_role("menuitemcheckbox", name="matches").click()
+    expect(lane).to_be_hidden()
+    expect(page).to_have_url(re.compile("hide=matches"))
+
+
+def colours_at(canvas: Locator, places: list[float]) -> list[str]:
+    """The colours of a canvas in its middle, as describe() writes them; many looks make Chromium warn."""
+    found: list[str] = canvas.evaluate(
+        """(canvas, places) => {
+          const [ratio, y] = [canvas.width / canvas.clientWidth, canvas.height / 2];
+          const { data } = canvas.getContext("2d").getImageData(0, y, canvas.width, 1);
+          const hex = (part) => part.toString(16).padStart(2, "0");
+          return places.map((x) => Math.round(x * ratio) * 4)
+            .map((at) => "#" + [...data.slice(at, at + 3)].map(hex).join(""));
+        }""",
+        places,
+    )
+    return found
 
 
 @pytest.mark.parametrize(
