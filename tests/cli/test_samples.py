@@ -168,7 +168,8 @@ def test_samples_say_how_much_memory_is_resident(twice: Any) -> None:
     assert found.of("threads")[thread].name == "MainThread"
     memory = [value for chunk in found.of("samples") for value in chunk.memory]
     assert min(memory) > 1 << 20
-    assert memory[-1] - memory[len(memory) // 4] > 190 << 20
+    # First and last: how many samples fall into the filling of the 200 MiB depends on the machine.
+    assert 190 << 20 < memory[-1] - memory[0] < 300 << 20
     # One value for the samples of a block.
     assert len(set(memory)) < len(memory) / 4
 
