@@ -12,6 +12,7 @@ from __pypy__ import debug_print, debug_start, debug_stop
 from .children import Children, log_of
 from .counting import print_counts
 from .finder import TracebinFinder
+from .flushing import Flushing
 from .marks import Marks
 from .notes import Notes
 from .pausing import Pausing
@@ -42,6 +43,7 @@ class Agent:
         self.settings = settings
         self.folder = folder
         self.notes = Notes(settings["folder"], settings["token"])
+        self.flushing = Flushing(self.notes.descriptors.libc)
         self.sampling = Sampling(self.notes, settings["interval"])
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
@@ -71,6 +73,7 @@ class Agent:
         self.notes.add("start", self.about())
         self.sync()
         self.notes.lift_log()
+        self.flushing.follow(self.notes.descriptors.log_stream)
         atexit.register(self.stop)
         os.register_at_fork(
             before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.begin_child
@@ -236,6 +239,7 @@ class Agent:
         self.sync()  # by this PyPy opens the log, under the name that the environment has now
         self.hide_log()
         notes.lift_log()
+        self.flushing.follow(notes.descriptors.log_stream)
         self.children.follow()
         self.threads.follow(notes)
         if self.sampling.interval_s:
