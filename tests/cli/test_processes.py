@@ -109,8 +109,9 @@ def test_one_function_of_one_file_is_one_in_all_processes(family: Family) -> Non
 
 def test_what_could_not_be_recorded_is_told(family: Family) -> None:
     told = {(problem.kind, problem.count) for problem in family.opened.of("problems")}
-    # -I keeps PyPy from reading PYTHONPATH. What was killed had no trace of its own to count.
-    assert told == {("children", 1), ("no-end", 1)}
+    # -I keeps PyPy from reading PYTHONPATH. What was killed had no trace of its own to count; its log may end
+    # in the middle of a collection.
+    assert told - {("log-cut", 1)} == {("children", 1), ("no-end", 1)}
 
 
 # Both workers are there before one of them begins.
@@ -138,7 +139,7 @@ def test_the_workers_of_a_pool_are_processes(twice: Any, kind: str, least: int) 
     opened = twice.opened()
     assert len(opened.of("processes")) >= least
     assert {process.parent for process in opened.of("processes")} == {None, 0}
-    assert opened.problems() <= {"no-counts", "no-end"}
+    assert opened.problems() <= {"no-counts", "no-end", "log-cut"}
 
 
 # The child has no stream of the launcher's, and goes on when the program's end of the pipe is closed.
