@@ -198,7 +198,9 @@ class Assembly:
             )
         found += merged([problem for process in self._processes for problem in process.problems()])
         if self._known.undecoded:
+            fault = self._known.decoder.fault
             text = "Bytecode of another PyPy than the one at hand was left out."
+            text = f"Bytecode couldn't be decoded: {fault}." if fault else text
             found.append(Problem("no-bytecode", text, self._known.undecoded))
         for path in self._known.files.unreadable:
             found.append(Problem("no-source", "A source file can't be read.", 1, path))

@@ -3,7 +3,7 @@
 Started by bootstrap.py in the PyPy that ran the program.  ``{"versions"}`` gives
 those of this interpreter, ``{"path", "optimize"}`` rows of name, line, qualified name and number
 of each code object in a file, ``{"marshalled"}`` the number of one, ``{"rows"}`` the
-bytecode of a number.
+bytecode of a number, or what went wrong as text.
 """
 
 from __future__ import annotations
@@ -43,12 +43,18 @@ class _Server:
             code = unmarshalled(question["marshalled"])
             return None if code is None else self._number(code)
         if "rows" in question:
-            return instructions(self._codes[question["rows"]])
+            return self._rows(self._codes[question["rows"]])
         version = getattr(sys, "pypy_version_info", ())[:3]
         return {
             "pypy": ".".join(map(str, version)) or None,
             "python": ".".join(map(str, sys.version_info[:3])),
         }
+
+    def _rows(self, code: CodeType) -> Any:
+        try:
+            return instructions(code)
+        except Exception as fault:  # one code object that PyPy's dis can't read: the bundle says so
+            return f"{type(fault).__name__}: {fault}"
 
     def _row(self, code: CodeType, qualname: str) -> List[Any]:
         return [code.co_name, code.co_firstlineno, qualname, self._number(code)]

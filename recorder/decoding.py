@@ -35,7 +35,9 @@ class FoundCode(NamedTuple):
 
 
 class Decoder(Protocol):
-    """What decodes code objects of one interpreter."""
+    """What decodes code objects of one interpreter; ``fault`` is the first thing that went wrong with one."""
+
+    fault: Optional[str]
 
     def is_of(self, about: Mapping[str, Any]) -> bool:
         """Say whether this is the interpreter that an agent's notes are about."""
@@ -53,11 +55,13 @@ class Decoder(Protocol):
         """Say whether the rows are there without waiting."""
 
     def rows(self, handle: Handle) -> Optional[List[Bytecode]]:
-        """Give the bytecode; None if the interpreter is gone."""
+        """Give the bytecode; None if it can't be decoded."""
 
 
 class LocalDecoder:
     """Decode in this process, which is of the interpreter that ran the program."""
+
+    fault: Optional[str] = None
 
     def __init__(self) -> None:
         self._rows: Dict[CodeType, List[Bytecode]] = {}
@@ -105,6 +109,8 @@ class RemoteDecoder:
     Answers come in the order of the questions, and a thread takes them in, so that
     asking doesn't wait.  When the process is gone, all answers are None.
     """
+
+    fault: Optional[str] = None
 
     def __init__(self, command: List[str], env: Mapping[str, str]) -> None:
         self._waiting: Deque[Future[Any]] = deque()
@@ -171,7 +177,10 @@ class RemoteDecoder:
         """Wait for the rows."""
         self.prepare(handle)
         found = self._rows[handle].result()
-        return None if found is None else [Bytecode(*row) for row in found]
+        if not isinstance(found, list):
+            self.fault = self.fault or found or "the process that decodes has ended"
+            return None
+        return [Bytecode(*row) for row in found]
 
     def close(self) -> None:
         """Let the process end."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dis
 import marshal
 import os
+import sys
 import zipimport
 
 # Where importlib.util has them from: itself it brings twenty-five modules.
@@ -21,7 +22,7 @@ from types import CodeType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional, Tuple
+    from typing import Any, Iterator, List, Optional, Tuple
 
     # Offset, name, argument, line: the fields of records.Bytecode.
     Row = Tuple[int, str, Optional[str], Optional[int]]
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # PEP 552: magic, flags, then time and size of the source, four bytes each.
 _HEADER_BYTES = 16
 _ARGUMENT_CHARS = 200
+
+_IS_PYPY = "__pypy__" in sys.builtin_module_names
 
 # CO_OPTIMIZED of Include/code.h: what is no function's body has it not.
 _OPTIMIZED = 1
@@ -109,20 +112,48 @@ def unmarshalled(data: bytes) -> Optional[CodeType]:
     return code if isinstance(code, CodeType) else None
 
 
+class _Named:
+    """A code object that has what ``dis`` of Python 3.11 asks for: PyPy's code objects can't name a variable.
+
+    PyPy 7.3.19 asks co_varnames instead, which has no free variables, and 8.0.1 asks nobody.
+    """
+
+    def __init__(self, code: CodeType) -> None:
+        self._code = code
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._code, name)
+
+    def _varname_from_oparg(self, number: int) -> str:
+        names = self._code.co_varnames
+        return names[number] if number < len(names) else ""
+
+
 def instructions(code: CodeType) -> List[Row]:
     """Decode a code object of this interpreter."""
     rows: List[Row] = []
     line: Optional[int] = None
-    for item in dis.get_instructions(code):
+    for item in dis.get_instructions(_Named(code) if _IS_PYPY else code):  # type: ignore[arg-type]
         if item.starts_line is not None:
             line = item.starts_line if item.starts_line is not True else line
-        rows.append((item.offset, item.opname, _argument(item), line))
+        rows.append((item.offset, item.opname, _argument(item, code), line))
     return rows
 
 
-def _argument(item: dis.Instruction) -> Optional[str]:
+def _argument(item: dis.Instruction, code: CodeType) -> Optional[str]:
     if item.arg is None:
         return None
     if isinstance(item.argval, CodeType):
         return f"<code object {item.argval.co_name}>"  # not its address, which means nothing any more
-    return (item.argrepr or str(item.arg))[:_ARGUMENT_CHARS]
+    return (_name(item, code) or item.argrepr or str(item.arg))[:_ARGUMENT_CHARS]
+
+
+def _name(item: dis.Instruction, code: CodeType) -> Optional[str]:
+    """Name what PyPy's own dis names wrongly under Python 3.11: globals on 7.3.19, free variables always."""
+    if not _IS_PYPY or item.arg is None:
+        return None
+    if item.opcode in dis.hasname:
+        return code.co_names[item.arg]
+    if item.opcode in dis.hasfree:
+        return (code.co_cellvars + code.co_freevars)[item.arg]
+    return None

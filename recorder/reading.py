@@ -52,6 +52,7 @@ class AllKnown:
     processes: List[Known]
     table: FunctionTable
     files: Files
+    decoder: Decoder
 
     @property
     def dropped(self) -> Dict[str, int]:
@@ -138,7 +139,7 @@ class Reading:
         left_out = finish.left_out if finish is not None else []
         known = [process.finish() for stem, process in self._processes.items() if stem not in left_out]
         known.sort(key=lambda each: (each.notes.parent is not None, each.notes.about.get("since_ns", 0)))
-        return AllKnown(known, self._shared.table, self._shared.files)
+        return AllKnown(known, self._shared.table, self._shared.files, self._decoder)
 
 
 def _optimize(about: Dict[str, Any]) -> int:

@@ -47,6 +47,25 @@ def test_a_code_object_is_handed_over(remote: RemoteDecoder) -> None:
     assert LocalDecoder().take(marshal.dumps([code])) is None
 
 
+def test_variables_of_closures_and_globals_have_their_names() -> None:
+    module = compile("def f(a):\n b = a\n def g(c): return b + len(c)\n return g\n", "x.py", "exec")
+    (outer,) = (code for code in module.co_consts if hasattr(code, "co_code"))
+    (inner,) = (code for code in outer.co_consts if hasattr(code, "co_code"))
+    (stored,) = (row for row in LocalDecoder().rows(outer) or [] if row.name == "STORE_DEREF")
+    found = {row.name: row.argument for row in LocalDecoder().rows(inner) or []}
+    assert (stored.argument, found["LOAD_DEREF"], found["LOAD_FAST"]) == ("b", "b", "c")
+    assert str(found["LOAD_GLOBAL"]).endswith("len")
+
+
+def test_a_code_object_that_cant_be_decoded_is_told_and_costs_no_other(source: str) -> None:
+    decoder = RemoteDecoder([sys.executable, "-I", "-S", PATH, "decode"], os.environ)
+    broken = compile("print(here)", "x.py", "exec").replace(co_names=())
+    assert decoder.rows(decoder.take(marshal.dumps(broken))) is None
+    assert str(decoder.fault).startswith("IndexError: ")
+    assert all(decoder.rows(found.handle) for found in decoder.codes_of(source, 0))
+    decoder.close()
+
+
 def test_many_questions_need_no_waiting_for_answers(remote: RemoteDecoder, source: str) -> None:
     # More than a pipe holds, both ways.
     text = "\n".join(f"def function_{n}(): return [{n}, 'some text', {n} + n]" for n in range(1500))
