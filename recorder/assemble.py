@@ -202,6 +202,9 @@ class Assembly:
             text = "Bytecode of another PyPy than the one at hand was left out."
             text = f"Bytecode couldn't be decoded: {fault}." if fault else text
             found.append(Problem("no-bytecode", text, self._known.undecoded))
+        if self._known.ambiguous:
+            text = "PyPy's sampler cuts long paths: some functions may be of one of several files."
+            found.append(Problem("names-cut", text, self._known.ambiguous))
         for path in self._known.files.unreadable:
             found.append(Problem("no-source", "A source file can't be read.", 1, path))
         found += dropped_problems(self._known.dropped)

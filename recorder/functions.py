@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from tracebin.bundle.codec import encode_line
 from tracebin.bundle.records import Bytecode, Function
+from tracebin.recorder.cut_names import SHORT, cut, may_be_cut
 from tracebin.recorder.decoding import Decoder, Handle
 from tracebin.recorder.resops import Place
 from tracebin.recorder.sources import Files
@@ -128,6 +129,9 @@ class Functions:
         self.table = table or FunctionTable()
         self._known: Dict[Key, List[KnownCode]] = {}
         self._read: Set[str] = set()
+        self._cut_files: Dict[str, Set[str]] = {}
+        # Of files with names that the sampler cuts: what begins at a line.
+        self._lines: Dict[Tuple[str, int], Set[str]] = {}
         self._names: Dict[str, str] = {}
         self._opcodes: Dict[int, Dict[int, str]] = {}
         self._handles: Dict[int, Handle] = {}
@@ -135,6 +139,8 @@ class Functions:
         self._traced: Dict[int, Dict[int, Bytecode]] = {}
         self._used: Set[int] = set()
         self.undecoded = 0
+        # What the sampler may mean several functions by.
+        self.ambiguous: Set[Key] = set()
 
     def __len__(self) -> int:
         return len(self.table.rows)
@@ -151,13 +157,20 @@ class Functions:
             code = noted._replace(file=self._placed(noted.file))
             self.learn_name(code.file)
             self._files.read(code.file)
-            self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
+            self._keep(code, cut(code.file) != code.file)
             self.table.learned += 1
 
     def learn_name(self, file: str) -> None:
         """Take in a file's name as it is: the log has it without commas."""
         placed = self._placed(file)
         self._names[_as_logged(placed)] = placed
+
+    def learn_files(self, files: Iterable[str]) -> None:
+        """Take in files that the sampler may name otherwise."""
+        for file in files:
+            called = cut(file)
+            if called != file:
+                self._cut_files.setdefault(called, set()).add(file)
 
     def records(self) -> List[Function]:
         """Give all functions of the table as the bundle holds them."""
@@ -218,12 +231,18 @@ class Functions:
         self._read.add(file)
         self.table.learned += 1
         self._files.read(file)
+        is_cut = cut(file) != file
         for name, line, qualname, handle in self._decoder.codes_of(self._files.full(file), self._optimize):
-            known = KnownCode(name, file, line, qualname, b"", handle)
-            self._known.setdefault(_key(name, file, line), []).append(known)
+            self._keep(KnownCode(name, file, line, qualname, b"", handle), is_cut)
+
+    def _keep(self, code: KnownCode, is_cut: bool) -> None:
+        self._known.setdefault(_key(code.name, code.file, code.line), []).append(code)
+        if is_cut or len(code.name) > SHORT:
+            self._lines.setdefault((code.file, code.line), set()).add(code.name)
 
     def named(self, name: str, file: str, line: int, qualname: Optional[str] = None) -> int:
         """Give the function that samples or calls name; the first of several that are alike."""
+        name, file = self._whole(name, file, line)
         file = self._placed(file)
         key = _key(name, file, line)
         variants = self._known.get(key)
@@ -231,6 +250,27 @@ class Functions:
         if qualname:
             self._qualnames.setdefault(found, qualname)
         return found
+
+    def _whole(self, name: str, file: str, line: int) -> Tuple[str, str]:
+        """Give name and file of the one function that the sampler may mean by these; else themselves."""
+        files = self._cut_files.get(file, {file} if may_be_cut(name) else set())
+        fitting = [
+            (found, path) for path in files for found in self._names_at(path, line) if cut(found) == name
+        ]
+        if len(fitting) == 1:
+            return fitting[0]
+        if len(files) == 1 and self._decoder is None:
+            return name, next(iter(files))  # there are no code objects to compare with
+        if len(fitting) > 1:
+            self.ambiguous.add((name, file, line))
+            return name, f"<{file}>"
+        return name, file
+
+    def _names_at(self, path: str, line: int) -> Set[str]:
+        """Name the code objects of a file that begin at a line."""
+        file = self._placed(path)
+        self._read_file(file)
+        return self._lines.get((file, line), set())
 
     def place_of(self, file: str) -> Tuple[str, Optional[str]]:
         """Give the path and the module of a file that a code object names."""

@@ -119,6 +119,7 @@ class Notes:
     stem: str
     about: Dict[str, Any] = field(default_factory=dict)
     codes: List[KnownCode] = field(default_factory=list)
+    files: List[str] = field(default_factory=list)
     sampling: Dict[str, Any] = field(default_factory=dict)
     threads: List[ThreadNote] = field(default_factory=list)
     names_at_end: Dict[int, str] = field(default_factory=dict)
@@ -291,6 +292,10 @@ def _take_code(notes: Notes, place: Tuple[str, str, int, Optional[str]], marshal
     notes.codes.append(KnownCode(name, file, line, qualname, marshalled))
 
 
+def _take_file(notes: Notes, file: str) -> None:
+    notes.files.append(str(file))
+
+
 def _take_start(notes: Notes, about: Dict[str, Any]) -> None:
     notes.about = dict(about)
 
@@ -337,6 +342,7 @@ def _take_exec(notes: Notes, time_ns: Optional[int]) -> None:
 
 _TAKERS: Dict[str, Callable[..., None]] = {
     "code": _take_code,
+    "file": _take_file,
     "start": _take_start,
     "sampling": _take_sampling,
     "sampled": _take_sampling,

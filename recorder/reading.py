@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Callable, Dict, List, Optional, Tuple
 
 from tracebin.errors import RecordingUnreadable
 from tracebin.recorder.calls import Called, CallReading
+from tracebin.recorder.cut_names import may_be_cut
 from tracebin.recorder.decoding import Decoder
 from tracebin.recorder.disk import hole_of
 from tracebin.recorder.functions import Functions, FunctionTable
@@ -65,7 +66,12 @@ class AllKnown:
     @property
     def undecoded(self) -> int:
         """Count the functions whose bytecode no decoder at hand can read."""
-        return sum({id(known.functions): known.functions.undecoded for known in self.processes}.values())
+        return sum(functions.undecoded for functions in {known.functions for known in self.processes})
+
+    @property
+    def ambiguous(self) -> int:
+        """Count the functions of which the sampler's names don't tell the file."""
+        return sum(len(functions.ambiguous) for functions in {known.functions for known in self.processes})
 
 
 class Reading:
@@ -197,6 +203,8 @@ class _Shared:
         )
         if self.launch.target == "script":
             functions.learn_name(self.launch.command[0])
+            functions.learn_files([self.launch.command[0]])
+        functions.learn_files(map(str, Path(str(about["agent"])).glob("*.py")))
         return functions
 
 
@@ -209,6 +217,7 @@ class _ProcessReading:
         self._stem = notes.notes.stem
         self._functions = shared.functions(notes.notes.about)
         self._functions.learn(notes.notes.codes)
+        self._functions.learn_files(notes.notes.files)
         self._log = JitLog(self._functions, keep_stages=KEPT_STAGES[shared.launch.stages])
         self._path: Path = raw.path(self._stem, "log")
         self._stream: Optional[BinaryIO] = None
@@ -236,11 +245,14 @@ class _ProcessReading:
         """Read the next block of the samples, and have the code decoded that they name."""
         has_more = self._samples.advance()
         for name in self._samples.new_names():
-            self._functions.named(name.name, name.file, name.line)
+            # What files such names stand for may be known later.
+            if not may_be_cut(name.name) and not may_be_cut(name.file):
+                self._functions.named(name.name, name.file, name.line)
         return has_more
 
     def _learn(self) -> None:
         self._functions.learn(self._notes.update())
+        self._functions.learn_files(self._notes.notes.files)
 
     def _advance_log(self) -> bool:
         """Read the next block of the log, code objects first: the log only names them."""

@@ -111,6 +111,22 @@ def test_a_zipapp_has_its_source(twice: Any) -> None:
     assert {row.name for row in function.bytecode} >= {"FOR_ITER"}
 
 
+def test_files_deep_down_are_told_apart(twice: Any) -> None:
+    # PyPy's sampler writes 110 bytes of a path, and no colon.
+    folder = "deep_down/" * 15 + "co:lon"
+    twice.write(f"{folder}/one.py", HOT)
+    twice.write(f"{folder}/two.py", HOT.replace("hot", "warm"))
+    twice.write(f"{folder}/prog.py", "import one, two\none.hot(10_000_000)\ntwo.warm(10_000_000)\n")
+    assert twice.recorded(f"{folder}/prog.py").returncode == 0
+    opened = twice.opened()
+    files = opened.of("files")
+    places = [(function.name, files[function.file]) for function in opened.of("functions")]
+    found = {(name, file.path.rpartition("/")[2]) for name, file in places if file.text is not None}
+    assert {("hot", "one.py"), ("warm", "two.py")} <= found
+    assert [name for name, _ in places if name in ("hot", "warm")] == ["hot", "warm"]
+    assert opened.problems() <= {"names-cut"}
+
+
 def test_relative_imports_under_m(twice: Any) -> None:
     twice.write("pkg/__init__.py", "")
     twice.write("pkg/sub/__init__.py", "from ..work import hot")

@@ -8,6 +8,7 @@ from types import CodeType
 import pytest
 
 from tracebin.bundle.records import Bytecode
+from tracebin.recorder.cut_names import cut
 from tracebin.recorder.decoding import LocalDecoder
 from tracebin.recorder.file_codes import codes_of
 from tracebin.recorder.functions import START_UP_FILE, Functions, KnownCode
@@ -187,3 +188,31 @@ def test_names_are_qualified_by_how_code_objects_nest(tmp_path: Path) -> None:
         "Outer.Inner.method.<locals>.helper",
     ]
     assert found[-2:] == ["runs", "runs.<locals>.<genexpr>"]
+
+
+def test_what_the_sampler_cuts_is_found_in_the_files_of_modules(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 30) / "co:lon"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        (folder / f"{name}.py").write_text(f"def both(): pass\ndef in_{name}(): pass\n")
+    files = Files(str(tmp_path), "/lib")
+    functions = Functions(files, LocalDecoder())
+    functions.learn_files(str(folder / f"{name}.py") for name in ("one", "two"))
+    called = cut(str(folder / "one.py"))
+    assert called == cut(str(folder / "two.py"))
+    numbers = [
+        functions.named(name, called, line) for name, line in (("in_one", 2), ("in_two", 2), ("both", 1))
+    ]
+    rows = functions.records()
+    paths = [files.records()[rows[number].file].path for number in numbers]
+    assert paths == [str(folder / "one.py"), str(folder / "two.py"), f"<{called}>"]
+    assert functions.ambiguous == {("both", called, 1)}
+
+
+def test_a_long_name_of_a_function_is_the_samplers_short_one(tmp_path: Path) -> None:
+    name = "long_" * 30
+    (tmp_path / "x.py").write_text(f"def {name}(): pass\n")
+    functions = Functions(Files(str(tmp_path), "/lib"), LocalDecoder())
+    assert functions.named(cut(name), str(tmp_path / "x.py"), 1) == functions.named(
+        name, str(tmp_path / "x.py"), 1
+    )
