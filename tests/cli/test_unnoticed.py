@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +77,20 @@ def test_settings_of_the_users_own_are_the_programs(twice: Any, log: str) -> Non
     # THEN the program finds them as they were, and the bundle tells what tracebin took over
     assert differing(twice, "prog.py", **own) == {}
     assert "launch" in twice.opened().problems()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_closed(twice: Any, closed: str) -> None:
+    code = "import sys; print(sys.stdin, sys.stdout, sys.stderr, sys.__stdout__, file=open('said', 'w'))"
+    twice.write("prog.py", code)
+    said = []
+    tracebin = str(Path(sys.executable).with_name("tracebin"))
+    for words in ([twice.pypy], [tracebin, "run", "-q", "-o", str(twice.bundle)]):
+        twice.call("sh", "-c", f'"$@" {closed}', "sh", *words, "prog.py", TRACEBIN_PYPY=twice.pypy)
+        said.append((twice.folder / "said").read_text())
+    assert "None" in said[0]
+    assert said[0] == said[1]
+    assert twice.opened().problems() <= {"launch"}
 
 
 def test_double_dash_ends_tracebins_options(twice: Any) -> None:
@@ -241,16 +257,23 @@ def test_a_program_that_ends_at_once_leaves_a_bundle_that_says_so(
 
 def test_runs_are_counted_whether_pypy_ends_the_process_or_not(twice: Any) -> None:
     found = []
-    for end in ("", "os._exit(0)", "os.execv('/bin/true', ['true'])"):
+    ends = ("", "os._exit(0)", "os.execv('/bin/true', ['true'])", "os.kill(os.getpid(), 2)")
+    for end in ends:
         twice.write("prog.py", f"import os\n{WARM_UP}{end}\n")
         twice.same("prog.py")
-        hot = [trace for trace in twice.opened().of("traces") if trace.kind == "loop" and not trace.own]
+        opened = twice.opened()
+        names = [function.name for function in opened.of("functions")]
+        hot = [
+            trace
+            for trace in opened.of("traces")
+            if trace.kind == "loop" and trace.function is not None and names[trace.function] == "hot"
+        ]
         found.append([(trace.runs, [label.runs for label in trace.labels]) for trace in hot])
     # The loop was entered once, and its body run nearly as often as there are numbers.
     ((entered, (*_, body)),) = found[0]
     assert entered == 1
     assert body > 1_900_000
-    assert found == [found[0]] * 3
+    assert found == [found[0]] * len(ends)
 
 
 def test_a_program_without_traces_has_no_problem(twice: Any) -> None:

@@ -357,10 +357,12 @@ class Agent:
 
     def stop_at_once(self) -> None:
         """Note the end of a process that PyPy won't get to end itself."""
-        if self.is_active():
-            self.stop()
-            if self.has_compiled:
-                print_counts()
+        if self.getpid() != self.pid:
+            return
+        self.stop()
+        if self.has_compiled:
+            self.has_compiled = False
+            print_counts()
 
     def leave_to_exec(self) -> None:
         """Note the end, as another program takes this process."""

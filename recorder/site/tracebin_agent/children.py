@@ -7,6 +7,7 @@ PyPy hides from tracebacks.  A shell gets less: under it, PyPy starts once more 
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import marshal
 import os
 import sys
@@ -31,12 +32,16 @@ MOST_WAITS = 10_000
 class Children:
     """The ways to start a process, and to hear of its end."""
 
+    ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self.libc = Libc()
         self.putenv = os.putenv
         self.unsetenv = os.unsetenv
         self.access = os.access
+        self.getpid = os.getpid
+        self.getsignal = _signal.getsignal
         # A fork that is there for an exec is no child of its own.
         self.is_starting = False
         self.unrecorded = 0
@@ -51,7 +56,7 @@ class Children:
         posix = sys.modules["posix"]
         subprocess = sys.modules.get("subprocess")
         self.replace(self.fork_exec, "fork_exec", _posixsubprocess, subprocess)
-        for name in ("execv", "execve", "system", "_exit", "wait", "waitpid", "wait3", "wait4"):
+        for name in ("execv", "execve", "system", "_exit", "kill", "wait", "waitpid", "wait3", "wait4"):
             make = self.waiting if name.startswith("wait") else getattr(self, name)
             self.replace(make, name, posix, os)
         for name in ("posix_spawn", "posix_spawnp"):
@@ -263,6 +268,20 @@ class Children:
             original(status)
 
         return _exit
+
+    def kill(self, original: Any) -> Any:
+        """Make os.kill, by which PyPy ends itself after an uncaught Ctrl-C, 7.3.11 without atexit functions.
+
+        So do programs that have handled a signal and then let it end them.
+        """
+
+        @hidden
+        def kill(pid, signal):  # type: ignore[no-untyped-def]
+            if signal in self.ENDING and pid == self.getpid() and self.getsignal(signal) == _signal.SIG_DFL:
+                self.agent.stop_at_once()
+            return original(pid, signal)
+
+        return kill
 
     def waiting(self, original: Any) -> Any:
         """Make a function that waits for a child, and gives its pid and status first."""

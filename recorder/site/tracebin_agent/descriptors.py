@@ -30,6 +30,7 @@ class Descriptors:
     # struct _IO_FILE of glibc with words of 64 bits, which no version has changed.
     FILE_CHAIN = 104
     FILE_NUMBER = 112
+    STANDARD = ("stdin", "stdout", "stderr")
 
     def __init__(self) -> None:
         self.libc = Libc()
@@ -151,6 +152,13 @@ class Descriptors:
         self.keep(high, path, self.AT_ITS_END)
         self.log_stream = stream
         self.close(number)
+        if number < len(self.STANDARD):
+            self.forget_standard(self.STANDARD[number])
+
+    def forget_standard(self, name: str) -> None:
+        """Have the program find a standard stream closed, as it was: PyPy has taken the log for it."""
+        setattr(sys, name, None)
+        setattr(sys, f"__{name}__", None)
 
     def close_all(self) -> None:
         """Close all that is still ours."""
