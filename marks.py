@@ -5,7 +5,7 @@ run`` the recorder's agent stands in ``sys.meta_path``, where it is looked for o
 when this module is imported.
 
 Runs inside the recorded program: ``sys`` and ``_thread`` alone are imported, ``json``
-with the first data and ``functools`` with the first decorator.  Nothing here may raise
+with the first data, ``functools`` and ``types`` with the first decorator.  Nothing here may raise
 for what the program hands over.
 """
 
@@ -74,7 +74,8 @@ def span(name: str, /, **data: object) -> Span:
     """Mark a stretch of time, of a ``with`` block or, as a decorator, of each call of a function.
 
     It ends when the block does, also by an exception.  Before a generator or a
-    coroutine it lasts from its first step to its end.
+    coroutine it lasts from its first step to its end.  What is no function or
+    method of Python code comes back as it is.
     """
     if _recorder is None:
         return _NOTHING
@@ -151,14 +152,30 @@ class _RecordedSpan(Span):
         return number
 
     def __call__(self, function: Function) -> Function:
-        from functools import wraps
-
-        around: Any = wraps(function)(_around(function, self._again))
-        found: Function = around
+        found: Function = _within(function, self._again)
         return found
 
     def _again(self) -> Span:
         return _RecordedSpan(self._recorder, self._name, self._data)
+
+
+def _within(thing: Any, again: Callable[[], Span]) -> Any:
+    """Give what a decorator makes of ``thing``: without a recorder it stays, so it must do what it did.
+
+    A function can stand for a function alone: a class may be subclassed, a property is no method, and another
+    object that can be called does not become one in a class.
+    """
+    from functools import wraps
+    from types import FunctionType, MethodType
+
+    if isinstance(thing, FunctionType):
+        return wraps(thing)(_around(thing, again))
+    if type(thing) not in (staticmethod, classmethod, MethodType):
+        return thing
+    within = _within(thing.__func__, again)
+    if within is thing.__func__:
+        return thing
+    return MethodType(within, thing.__self__) if type(thing) is MethodType else type(thing)(within)
 
 
 def _around(function: Callable[..., Any], again: Callable[[], Span]) -> Callable[..., Any]:

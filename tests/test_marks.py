@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib.util
 import json
 import subprocess
@@ -359,9 +360,69 @@ def test_an_async_generator_that_is_closed_ends_its_span(marks: Any, recorder: R
     assert recorder.turns == ["+rows", "closed", "-rows"]
 
 
-def test_a_callable_object_may_be_decorated(marks: Any, recorder: Recorder) -> None:
-    assert marks.span("int")(int)("5") == 5
-    assert recorder.turns == ["+int", "-int"]
+def test_a_static_and_a_class_method_below_the_decorator_stay_what_they_are(
+    marks: Any, recorder: Recorder
+) -> None:
+    class Thing:
+        @marks.span("static")
+        @staticmethod
+        def static(n: int) -> int:
+            return n
+
+        @marks.span("class")
+        @classmethod
+        def made(cls, n: int) -> tuple[Any, int]:
+            return cls, n
+
+    assert [Thing.static(1), Thing().static(2)] == [1, 2]
+    assert [Thing.made(3), Thing().made(4)] == [(Thing, 3), (Thing, 4)]
+    assert type(vars(Thing)["static"]) is staticmethod
+    assert recorder.turns == ["+static", "-static"] * 2 + ["+class", "-class"] * 2
+
+
+def test_a_static_coroutine_function_is_a_span_to_its_end(marks: Any, recorder: Recorder) -> None:
+    class Thing:
+        @marks.span("wait")
+        @staticmethod
+        async def wait() -> int:
+            await asyncio.sleep(0)
+            recorder.turns.append("awake")
+            return 5
+
+    assert asyncio.run(Thing.wait()) == 5
+    assert recorder.turns == ["+wait", "awake", "-wait"]
+
+
+def test_a_bound_method_stays_bound(marks: Any, recorder: Recorder) -> None:
+    class Thing:
+        def method(self, n: int) -> tuple[Any, int]:
+            return self, n
+
+    class Holder:
+        held = marks.span("bound")(Thing().method)
+
+    assert Holder().held(5) == (Holder.held.__self__, 5)
+    assert recorder.turns == ["+bound", "-bound"]
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        int,
+        Recorder,
+        property(str),
+        len,
+        functools.partial(int, "5"),
+        staticmethod(len),
+        staticmethod(functools.partial(int)),
+        functools.singledispatchmethod(str),
+        type("Called", (), {"__call__": str})(),
+        None,
+    ],
+)
+def test_what_is_no_function_comes_back_as_it_is(marks: Any, recorder: Recorder, thing: Any) -> None:
+    assert marks.span("x")(thing) is thing
+    assert recorder.turns == []
 
 
 def test_pauses_are_handed_on(marks: Any, recorder: Recorder) -> None:
