@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Dict, List, NoReturn, Optional, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, Dict, List, NoReturn, Optional, Set, Tuple, Type
 
 import click
 from click.core import ParameterSource
 
 import tracebin
 from tracebin import errors
+
+if TYPE_CHECKING:
+    from tracebin.recorder.call_choice import CallChoice
 
 # What tracebin's own failures end with; a program's exit code is its own. docs/cli.md lists them.
 EXIT_CODES: Dict[Type[errors.TracebinError], int] = {
@@ -41,6 +45,10 @@ EXIT_CODES: Dict[Type[errors.TracebinError], int] = {
 DEFAULT_SERVER = "http://127.0.0.1:8765"
 DEFAULT_MAX_SIZE = "2G"
 LEAST_MAX_SIZE = 1 << 20
+# A tick costs some 15 us: at 20 us a loop took eighteen times as long, at 10 it stood still.
+LEAST_INTERVAL_S = 0.0001
+# No recording has so many; the bundle's numbers have 64 bits.
+MOST_CALLS = 10**12
 # Below this a bundle is put together before a person has read a line of progress.
 PROGRESS_BYTES = 4 << 20
 
@@ -54,6 +62,29 @@ def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
     if size < LEAST_MAX_SIZE:
         raise click.BadParameter(f"{value!r} is too little: a recording needs 1M at least")
     return size
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds from 0 on; ``least`` is of those that aren't 0."""
+
+    def __init__(self, most: Optional[float] = None, least: float = 0) -> None:
+        super().__init__(0, most)
+        self._least = least
+
+    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> float:
+        """Read it; nan is in every range, for click."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        if 0 < seconds < self._least:
+            self.fail(f"{value} is too short: below {self._least} a program hardly gets on", param, ctx)
+        return seconds
+
+
+def _patterns(_ctx: click.Context, _param: click.Parameter, value: Tuple[str, ...]) -> List[str]:
+    if not all(pattern.strip() for pattern in value):
+        raise click.BadParameter("an empty pattern fits nothing; name a package, module or file")
+    return list(value)
 
 
 class Commands(click.Group):
@@ -134,8 +165,9 @@ def main() -> None:
 @click.option(
     "--python", metavar="PATH", help="The PyPy to use.  [default: $TRACEBIN_PYPY, then pypy3 or pypy on PATH]"
 )
-@click.option("--interval", type=click.FloatRange(0, 10), default=0.001, show_default=True, metavar="SECONDS",
-              envvar="TRACEBIN_RUN_INTERVAL", help="Time between samples; 0 takes none.")  # fmt: skip
+@click.option("--interval", type=Seconds(10, LEAST_INTERVAL_S), default=0.001, show_default=True,
+              metavar="SECONDS", envvar="TRACEBIN_RUN_INTERVAL",
+              help="Time between samples; 0 takes none.")  # fmt: skip
 @click.option("--stages", type=click.Choice(["optimised", "all"]), default="optimised", show_default=True,
               envvar="TRACEBIN_RUN_STAGES",
               help="Ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip
@@ -154,17 +186,19 @@ def main() -> None:
 @click.option("--calls", type=click.Choice(["sampled", "exact", "exact+c", "off"]), default="sampled",
               show_default=True, envvar="TRACEBIN_RUN_CALLS",
               help="Sample stacks, record every call (+c: of builtins too), or neither.")  # fmt: skip
-@click.option("--min-duration", type=click.FloatRange(0, 3600), default=0.0, metavar="SECONDS",
+@click.option("--min-duration", type=Seconds(3600), default=0.0, metavar="SECONDS",
               envvar="TRACEBIN_RUN_MIN_DURATION", help="Leave out exact calls that are shorter.")  # fmt: skip
-@click.option("--max-calls", type=click.IntRange(0), default=0, metavar="N", envvar="TRACEBIN_RUN_MAX_CALLS",
-              help="Keep the longest N exact calls at most.")  # fmt: skip
-@click.option("--include", multiple=True, metavar="PATTERN", envvar="TRACEBIN_RUN_INCLUDE",
+@click.option("--max-calls", type=click.IntRange(0, MOST_CALLS), default=0, metavar="N",
+              envvar="TRACEBIN_RUN_MAX_CALLS", help="Keep the longest N exact calls at most.")  # fmt: skip
+@click.option("--include", multiple=True, metavar="PATTERN", callback=_patterns,
+              envvar="TRACEBIN_RUN_INCLUDE",
               help="Keep exact calls of this package, module or file alone; may be given again.")  # fmt: skip
-@click.option("--exclude", multiple=True, metavar="PATTERN", envvar="TRACEBIN_RUN_EXCLUDE",
+@click.option("--exclude", multiple=True, metavar="PATTERN", callback=_patterns,
+              envvar="TRACEBIN_RUN_EXCLUDE",
               help="Leave out exact calls of this package, module or file; may be given again.")  # fmt: skip
 @click.option("--start-paused", is_flag=True, envvar="TRACEBIN_RUN_START_PAUSED",
               help="Take no samples and calls until the program says tracebin.resume().")  # fmt: skip
-@click.option("--wait", type=click.FloatRange(0), default=2, show_default=True, metavar="SECONDS",
+@click.option("--wait", type=Seconds(), default=2, show_default=True, metavar="SECONDS",
               envvar="TRACEBIN_RUN_WAIT",
               help="How long to wait for child processes when the program has ended.")  # fmt: skip
 @click.option(
@@ -191,13 +225,13 @@ def run(
 
     The program runs as it would without tracebin; so do its exit code, streams and signals.
     """
-    from tracebin.recorder.call_choice import CallChoice
     from tracebin.recorder.find import find_pypy, running_pypy
     from tracebin.recorder.launch import Request, record
 
     target, words = ctx.meta["target"], ctx.meta["words"]
     if not words:
         raise click.UsageError("name the program to record: SCRIPT, -m MODULE or -c CODE")
+    calls = _call_choice(ctx, options)
     interpreter = find_pypy(python, os.environ, running_pypy())
     request = Request(
         target=target,
@@ -211,13 +245,7 @@ def run(
         max_bytes=options["max_size"],
         starts_paused=options["start_paused"],
         wait_s=options["wait"],
-        calls=CallChoice(
-            mode=options["calls"],
-            min_duration_ns=round(options["min_duration"] * 1e9),
-            max_calls=options["max_calls"],
-            include=list(options["include"]),
-            exclude=list(options["exclude"]),
-        ),
+        calls=calls,
     )
     from tracebin.terminal.progress import progress_line
 
@@ -235,10 +263,31 @@ def run(
     sys.exit(128 + finished.signal if finished.signal is not None else finished.status or 0)
 
 
+def _is_said(ctx: click.Context, name: str) -> bool:
+    """Say whether an option stands on the command line itself, and isn't a variable set for all runs."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
+def _call_choice(ctx: click.Context, options: Dict[str, Any]) -> CallChoice:
+    from tracebin.recorder.call_choice import CallChoice
+
+    choice = CallChoice(
+        mode=options["calls"],
+        min_duration_ns=round(options["min_duration"] * 1e9),
+        max_calls=options["max_calls"],
+        include=options["include"],
+        exclude=options["exclude"],
+    )
+    for name in ("min_duration", "max_calls", "include", "exclude"):
+        if not choice.is_exact and options[name] and _is_said(ctx, name):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} chooses among exact calls: it needs --calls exact or exact+c")
+    return choice
+
+
 def _source(ctx: click.Context, options: Dict[str, Any]) -> str:
     """Give whose text is kept: --no-source wins, unless it is a variable and --source is not."""
-    is_said = {name: ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in options}
-    wins = is_said["no_source"] or not is_said["source"]
+    wins = _is_said(ctx, "no_source") or not _is_said(ctx, "source")
     return "none" if options["no_source"] and wins else str(options["source"])
 
 

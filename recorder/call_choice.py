@@ -38,6 +38,8 @@ class CallChoice:
     def options(self) -> Dict[str, Scalar]:
         """Give what was asked for, as the bundle's ``options.recorder`` holds it."""
         asked: Dict[str, Scalar] = {"calls": self.mode}
+        if not self.is_exact:
+            return asked
         if self.min_duration_ns:
             asked["min_duration_ns"] = self.min_duration_ns
         if self.max_calls:

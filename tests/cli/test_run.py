@@ -154,6 +154,60 @@ def test_options_may_come_from_the_environment(twice: Any) -> None:
     assert twice.opened().run.options.recorder["interval_s"] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("--interval nan", "nan is no number of seconds"),
+        ("--interval inf", "is not in the range"),
+        ("--interval -1", "is not in the range"),
+        ("--interval 0.00001", "below 0.0001 a program hardly gets on"),
+        ("--min-duration nan", "nan is no number of seconds"),
+        ("--min-duration inf", "is not in the range"),
+        ("--min-duration -1", "is not in the range"),
+        ("--wait nan", "nan is no number of seconds"),
+        ("--wait -1", "is not in the range"),
+        ("--max-calls 99999999999999999999999", "is not in the range"),
+        ("--max-calls -1", "is not in the range"),
+        ("--include=", "an empty pattern fits nothing"),
+        ("--exclude=", "an empty pattern fits nothing"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_before_the_program_runs(
+    twice: Any, words: str, why: str
+) -> None:
+    done = twice.tracebin("run", "--calls", "exact", *words.split(), "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (2, b"")
+    said = done.stderr.decode().splitlines()[-1]
+    assert said.startswith(f"Error: Invalid value for '{words.replace('=', ' ').split()[0]}': ")
+    assert why in said
+
+
+@pytest.mark.parametrize("option", ["--include=a", "--exclude=a", "--min-duration=1", "--max-calls=1"])
+@pytest.mark.parametrize("mode", [[], ["--calls", "off"]])
+def test_an_option_for_exact_calls_is_refused_where_there_are_none(
+    twice: Any, option: str, mode: list[str]
+) -> None:
+    done = twice.tracebin("run", *mode, option, "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (2, b"")
+    said = done.stderr.decode().splitlines()[-1]
+    assert (
+        said == f"Error: {option.split('=')[0]} chooses among exact calls: it needs --calls exact or exact+c"
+    )
+
+
+def test_variables_for_exact_calls_may_be_set_for_all_runs(twice: Any) -> None:
+    settings = {
+        "TRACEBIN_RUN_INCLUDE": "a b",
+        "TRACEBIN_RUN_EXCLUDE": "c",
+        "TRACEBIN_RUN_MIN_DURATION": "1",
+        "TRACEBIN_RUN_MAX_CALLS": "5",
+    }
+    done = twice.recorded("-c", "print(1)", **settings)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
+    # THEN the bundle doesn't say that they did anything
+    assert set(twice.opened().run.options.recorder) == {"interval_s", "stages", "source", "calls"}
+
+
 def test_a_bundle_without_a_name_is_named_for_program_and_time(twice: Any) -> None:
     twice.write("fol der/my prög.x.py", "print(1)")
     assert twice.tracebin("run", "-q", "fol der/my prög.x.py").returncode == 0
