@@ -158,7 +158,9 @@ def main() -> None:
 
 
 @main.command(
-    cls=RunCommand, options_metavar="[OPTIONS] [--]", epilog="-m MODULE and -c CODE work as with python."
+    cls=RunCommand,
+    options_metavar="[OPTIONS] [--] {SCRIPT | -m MODULE | -c CODE} [ARGS]...",
+    epilog="-m MODULE and -c CODE work as with python.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), envvar="TRACEBIN_RUN_OUTPUT", metavar="FILE",
               help="Where the bundle goes.  [default: <program>-<UTC time>.json.gz here]")  # fmt: skip
@@ -231,6 +233,10 @@ def run(
     target, words = ctx.meta["target"], ctx.meta["words"]
     if not words:
         raise click.UsageError("name the program to record: SCRIPT, -m MODULE or -c CODE")
+    if target in ("module", "code") and len(words) < 2:
+        raise click.UsageError(
+            f"{words[0]} wants {'a module' if target == 'module' else 'code'}, as with python"
+        )
     calls = _call_choice(ctx, options)
     interpreter = find_pypy(python, os.environ, running_pypy())
     request = Request(

@@ -240,6 +240,14 @@ def test_a_pypy_that_is_none_is_refused(twice: Any) -> None:
     assert "/nowhere/pypy3" in one_sentence(done.stderr)
 
 
+@pytest.mark.parametrize(("word", "wants"), [("-m", b"-m wants a module"), ("-c", b"-c wants code")])
+def test_a_module_or_code_that_is_missing_is_asked_for(twice: Any, word: str, wants: bytes) -> None:
+    done = twice.tracebin("run", word)
+    assert done.returncode == 2
+    assert wants in done.stderr
+    assert not list(twice.bundle.parent.iterdir())
+
+
 def test_without_a_program_the_usage_is_told(twice: Any) -> None:
     done = twice.tracebin("run", "--quiet")
     assert done.returncode == 2
