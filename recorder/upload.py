@@ -23,7 +23,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsp
 
 from tracebin import __version__
 from tracebin.bundle.compression import GZIP_MAGIC, ZSTD_MAGIC
-from tracebin.errors import ServerUnreachable, UploadError, UploadRefused
+from tracebin.errors import MalformedBundle, ServerUnreachable, UploadError, UploadRefused
 
 API = "/api/v1"
 SEND_BYTES = 1 << 16
@@ -88,7 +88,8 @@ def upload(path: Path, server: str, *, progress: Optional[Progress] = None) -> U
     Raises:
         ServerUnreachable: nothing answers there, or it went silent.
         UploadRefused: the server said no, or takes no bundle of this size.
-        UploadError: the file can't be read, or the address is none.
+        UploadError: the address is none.
+        MalformedBundle: the file can't be read.
     """
     target = _server_at(server)
     with _opened(path) as file:
@@ -148,7 +149,7 @@ def _opened(path: Path) -> IO[bytes]:
     try:
         return open(path, "rb")
     except OSError as error:
-        raise UploadError(f"{path} can't be read: {error.strerror}") from error
+        raise MalformedBundle(f"{path} can't be read: {error.strerror}") from error
 
 
 def _size_of(file: IO[bytes]) -> int:

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Callable, Dict, Iterator, Optional
@@ -56,7 +56,9 @@ def serve(
     with closing(listening), _ended_by_sigterm(), _collecting_rarely():
         app = create_app(config)
         gc.freeze()  # What was imported and set up stays, so nobody need look at it again.
-        with closing(app.extensions["tracebin"]), closing(make_server(app, listening, config)) as server:
+        store = closing(app.extensions["tracebin"])
+        # A signal may come before it runs, as where a view is of a file that isn't there.
+        with store, closing(make_server(app, listening, config)) as server, suppress(KeyboardInterrupt):
             if on_ready is not None:
                 on_ready(address_of(listening))
             # Returns on Ctrl-C, when the requests under way have had five seconds to end.

@@ -59,3 +59,12 @@ def test_a_file_that_is_no_bundle_ends_the_server(tmp_path: Path) -> None:
     assert ended.returncode == 76
     assert ended.stdout == ""
     assert "refused the bundle: not a tracebin bundle" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["view", "upload", "show"])
+def test_a_file_that_is_not_there_is_told_by_every_command(tmp_path: Path, command: str) -> None:
+    options = ["--no-browser", "--data", str(tmp_path / "data")] if command == "view" else []
+    words = [str(TRACEBIN), command, *options, str(tmp_path / "gone")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (65, "")
+    assert ended.stderr == f"tracebin: {tmp_path}/gone can't be read: No such file or directory\n"

@@ -17,7 +17,7 @@ import pytest
 
 from tracebin.bundle import records as r
 from tracebin.bundle.writer import write_bundle
-from tracebin.errors import ServerUnreachable, UploadError, UploadRefused
+from tracebin.errors import MalformedBundle, ServerUnreachable, UploadError, UploadRefused
 from tracebin.recorder.upload import upload
 
 LIMITS = {"body_bytes": 1 << 20, "inflated_bytes": 1 << 22}
@@ -284,7 +284,7 @@ def test_what_is_no_address(plain: Path, address: str) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UploadError, match=r"gone can't be read: No such file or directory"):
+    with pytest.raises(MalformedBundle, match=r"gone can't be read: No such file or directory"):
         upload(tmp_path / "gone", "http://127.0.0.1:1")
 
 
