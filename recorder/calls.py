@@ -27,7 +27,7 @@ from typing import BinaryIO, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from tracebin.recorder.call_notes import CalledName, CallNotes
 from tracebin.recorder.call_rows import CallRows, Spill
-from tracebin.recorder.disk import Hole, hole_of
+from tracebin.recorder.disk import hole_of
 from tracebin.recorder.functions import START_UP_FILE
 from tracebin.recorder.kept_calls import Kept, KeptCalls, Settled
 
@@ -45,6 +45,9 @@ LINE_MASK = (1 << 17) - 1
 MOST_EVENTS = 1 << 20
 
 _HEADER = struct.Struct("<6q")
+_TAG = struct.pack("<q", TAG)
+# What is read at once to find a block.
+_PIECE_BYTES = 1 << 20
 _ANY = -1
 
 
@@ -62,8 +65,8 @@ class Block(NamedTuple):
 class BlockReader:
     """The blocks of one file, as they are written.
 
-    ``cut`` says where it breaks off, or is None; ``dropped`` counts bytes that were given back
-    to the disk in its middle.
+    ``cut`` says where it breaks off, or is None; ``dropped`` counts the bytes that could not be read
+    since the disk was given back what was in its middle.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,31 +75,45 @@ class BlockReader:
         self._at = 0
         self._start = 0
         self._is_after_gap = False
+        # Where the blocks end that could be read, while a block behind a hole is looked for.
+        self._gap: Optional[int] = None
         self.cut: Optional[str] = None
         self.dropped = 0
 
     def next(self) -> Optional[Block]:
         """Read the next block, if it is there whole."""
-        while self.cut is None and self._open():
+        while self.cut is None and self._open() and self._is_at_block():
             block = self._next()
             hole = hole_of(self._path)
             if hole is None or self._start >= hole.stop or max(self._at, self._start + 1) <= hole.start:
                 return block
-            self._skip(hole)
+            self.cut = None
+            self._gap, self._at = self._start, hole.stop
         return None
 
-    def _skip(self, hole: Hole) -> None:
-        """Go on with the first block behind a hole."""
+    def _is_at_block(self) -> bool:
+        """Go on to the first block behind a hole; say whether it is there by now."""
+        if self._gap is None:
+            return True
+        found = -1
+        while found < 0:
+            # What is looked through may be dropped meanwhile, and much more than that.
+            hole = hole_of(self._path)
+            self._at = max(self._at, hole.stop if hole else 0)
+            data = self._piece()
+            found = data.find(_TAG)
+            # A word may be there in part.
+            self._at += found if found >= 0 else len(data) // 8 * 8
+            if found < 0 and len(data) < _PIECE_BYTES:
+                return False
+        self.dropped += self._at - self._gap
+        self._gap, self._is_after_gap = None, True
+        return True
+
+    def _piece(self) -> bytes:
         assert self._stream is not None
-        self.cut = None
-        self._stream.seek(hole.stop)
-        # No block is longer, so there is the start of one, unless the file ends before.
-        found = self._stream.read(8 * (2 * MOST_EVENTS)).find(_HEADER.pack(TAG, 0, 0, 0, 0, 0)[:8])
-        self.dropped += hole.stop - self._start
-        self._at = hole.stop + max(found, 0)
-        self._is_after_gap = True
-        if found < 0:
-            self.cut = "its end was dropped"
+        self._stream.seek(self._at)
+        return self._stream.read(_PIECE_BYTES)
 
     def _next(self) -> Optional[Block]:
         assert self._stream is not None
@@ -119,7 +136,10 @@ class BlockReader:
     def end(self) -> None:
         """Say that nothing more will be written."""
         size = self._path.stat().st_size if self._path.exists() else 0
-        if self.cut is None and self._at < size:
+        if self._gap is not None:
+            self.cut = "its end was dropped"
+            self.dropped += max(size - self._gap, 0)
+        elif self.cut is None and self._at < size:
             self.cut = f"the block at byte {self._at} of {size} is not whole"
         if self._stream is not None:
             self._stream.close()
@@ -290,6 +310,7 @@ class CallReading:
     def _end(self, thread: CallThread) -> EndedThread:
         """End what is open; a thread that the program has taken from us went on, we don't know how."""
         is_lost = thread.ident in self._notes.lost and thread is self._latest[thread.ident]
+        is_lost = is_lost and self._blocks.cut is None
         thread.end(is_whole=not is_lost)
         return EndedThread(thread.ident, thread.last_tick, thread.unfit, is_lost and thread.was_open)
 

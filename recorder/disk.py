@@ -26,6 +26,8 @@ LEAST_BYTES = 1 << 20
 # By how large the files get, and how much is left without them: samples first, the log last.
 # Notes and stamps stay: they are small, and all else is understood by them.
 DROPPED = ("calls", "prof", "log")
+# Two blocks of the agent's (site/tracebin_agent/calls.py): less may hold no whole one.
+CALLS_END_BYTES = 2 * 8 * (6 + (1 << 16))
 DROPS = "drops.json"
 # A page that the program's sampler looks at: its first byte ends the sampling.
 STOP = "stop"
@@ -92,8 +94,9 @@ class DiskLimit:
     ) -> None:
         self._folder = folder
         self._most = max_bytes - max_bytes // 4
-        # Of each file this much is kept at both ends.
+        # Of each file this much is kept at both ends; of calls more at the end, if half of the room is left.
         self._end_bytes = max_bytes // 16 // _BLOCK * _BLOCK
+        self._calls_end_bytes = max(self._end_bytes, min(CALLS_END_BYTES, self._most // 2))
         self._holes: Dict[str, Hole] = {}
         self._punch = punch or punch_hole
         self.refused = False
@@ -150,7 +153,8 @@ class DiskLimit:
         hole = self._holes.get(name, Hole(self._end_bytes, self._end_bytes))
         # Whole eighths of the room, so that the list of holes isn't written at every look.
         wanted = max(excess, self._most // 8)
-        stop = min(hole.stop + wanted, size - self._end_bytes) // _BLOCK * _BLOCK
+        end_bytes = self._calls_end_bytes if name.endswith(".calls") else self._end_bytes
+        stop = min(hole.stop + wanted, size - end_bytes) // _BLOCK * _BLOCK
         if stop <= hole.stop:
             return 0
         # Before the bytes are gone: who reads the file meanwhile looks here after each block.

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,35 @@ def test_what_is_beyond_max_size_is_dropped_and_counted(twice: Any) -> None:
     traces = [trace for trace in opened.of("traces") if not trace.own]
     assert 10 < len(traces) < 150
     assert any(trace.runs for trace in traces)
+
+
+CALLS = """\
+def first(): pass
+def f(): pass
+def last(): pass
+def many(n):
+    for _ in range(n): f()
+first()
+for _ in range(20): many(100_000)
+last()
+"""
+
+
+@pytest.mark.parametrize("size", ["4M", "8M"])
+def test_of_exact_calls_beyond_max_size_both_ends_are_kept_and_the_others_counted(
+    twice: Any, size: str
+) -> None:
+    twice.write("prog.py", CALLS)
+    done = twice.recorded("--calls", "exact", "--max-size", size, "prog.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    opened = twice.opened()
+    functions = opened.of("functions")
+    names = Counter(functions[number].name for chunk in opened.of("calls") for number in chunk.function)
+    assert (names["first"], names["last"]) == (1, 1)
+    (dropped,) = opened.of("problems")
+    assert dropped.kind == "dropped"
+    # Of those that were open at a gap one end is dropped, of blocks there are 6 words more.
+    assert 16 * sum(names.values()) + dropped.count == pytest.approx(16 * 2_000_000, rel=0.01)
 
 
 @pytest.mark.parametrize(("size", "why"), [("12X", "no size"), ("900K", "too little")])

@@ -22,7 +22,16 @@ from tracebin.recorder.bootstrap import PATH
 from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.call_notes import CallNotes
 from tracebin.recorder.call_records import CallRecords
-from tracebin.recorder.calls import C_RETURN, RETURN, TAG, TICK_BITS, TICK_MASK, TURN, CallReading
+from tracebin.recorder.calls import (
+    C_RETURN,
+    RETURN,
+    TAG,
+    TICK_BITS,
+    TICK_MASK,
+    TURN,
+    BlockReader,
+    CallReading,
+)
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.functions import Functions, FunctionTable
 from tracebin.recorder.kept_calls import Settled, duration_of, fineness
@@ -233,10 +242,80 @@ def test_reading_goes_on_behind_what_was_dropped_for_room(tmp_path: Path) -> Non
         block([called(3, 90_000), returned(3, 90_010), returned(1, 90_020)]),
     )
     data = first.ljust(8192, b"\0") + last
-    (tmp_path / "drops.json").write_text(json.dumps({"1.calls": [len(first), 8192]}))
+    note_hole(tmp_path, len(first), 8192)
     read = Read(tmp_path, data)
     assert read.rows() == [(10, 2, 0, "main"), (12, 0, 1, "f"), (90_000, 10, 0, "g")]
     assert read.reading.dropped == 8192 - len(first)
+
+
+def note_hole(folder: Path, start: int, stop: int) -> None:
+    (folder / "drops.json").write_text(json.dumps({"1.calls": [start, stop]}))
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> tuple[Path, BlockReader]:
+    """A file that is read up to its first block, of which all behind that was dropped."""
+    path = tmp_path / "1.calls"
+    path.write_bytes(block(SIMPLE[:2]).ljust(8192, b"\0") + b"\1" * 800)
+    reader = BlockReader(path)
+    assert reader.next() is not None
+    note_hole(tmp_path, 64, 8192)
+    return path, reader
+
+
+def test_a_block_that_is_not_there_yet_behind_what_was_dropped_is_waited_for(
+    tmp_path: Path, followed: tuple[Path, BlockReader]
+) -> None:
+    # GIVEN the rest of a long block behind the hole
+    path, reader = followed
+    assert [reader.next(), reader.next()] == [None, None]
+    # WHEN more of it is dropped, and the next blocks come piece by piece
+    note_hole(tmp_path, 64, 8600)
+    more = block(SIMPLE[:3], tick=5)
+    append(path, b"\1" * 104 + more[:4])
+    assert reader.next() is None
+    append(path, more[4:] + block(SIMPLE[:1], tick=6))
+    # THEN reading goes on with the first of them
+    found = [reader.next(), reader.next(), reader.next()]
+    assert [(each.tick, each.is_after_gap) for each in found if each] == [(5, True), (6, False)]
+    reader.end()
+    assert (reader.cut, reader.dropped) == (None, 8192 + 904 - 64)
+
+
+def test_what_is_dropped_while_a_block_is_looked_for_is_passed_over(
+    tmp_path: Path, followed: tuple[Path, BlockReader]
+) -> None:
+    path, reader = followed
+    assert reader.next() is None
+    with path.open("r+b") as stream:
+        stream.truncate(1 << 30)
+    note_hole(tmp_path, 64, 1 << 30)
+    append(path, block(SIMPLE[:1], tick=7))
+    found = reader.next()
+    reader.end()
+    assert found is not None
+    assert (found.tick, reader.cut, reader.dropped) == (7, None, (1 << 30) - 64)
+
+
+def append(path: Path, data: bytes) -> None:
+    with path.open("ab") as stream:
+        stream.write(data)
+
+
+def test_a_file_without_a_block_behind_what_was_dropped_is_cut(
+    followed: tuple[Path, BlockReader],
+) -> None:
+    _, reader = followed
+    assert reader.next() is None
+    reader.end()
+    assert (reader.cut, reader.dropped) == ("its end was dropped", 8192 + 800 - 64)
+
+
+def test_of_a_file_that_is_cut_nobody_knows_whose_profile_function_it_was(tmp_path: Path) -> None:
+    notes = CallNotes()
+    notes.lose(7)
+    assert Read(tmp_path, block(SIMPLE[:2]), notes).problems == {"calls-lost": 1}
+    assert Read(tmp_path, block(SIMPLE[:2]) + b"cut", notes).problems == {"calls-cut": 1}
 
 
 def test_any_bytes_give_a_well_nested_tree(tmp_path: Path) -> None:

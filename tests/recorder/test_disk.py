@@ -59,6 +59,21 @@ def test_samples_are_dropped_before_the_log_and_both_ends_stay(tmp_path: Path) -
     assert punched.holes["1.log"] == [Hole(MIB, 5 * MIB)]
 
 
+@pytest.mark.parametrize(("room", "kept"), [(64, 4), (8, 1), (2, 0.75)])
+def test_of_calls_two_blocks_at_the_end_stay_where_there_is_room(
+    tmp_path: Path, room: int, kept: float
+) -> None:
+    # GIVEN blocks of half a MiB: of the end of any length a whole one is wanted
+    punched = Punched()
+    limit = DiskLimit(tmp_path, room * MIB, punched)
+    for name in "1.calls", "1.log":
+        grow(tmp_path / name, 100 * MIB)
+    limit.look()
+    holes = punched.holes["1.calls"]
+    assert holes[0].start == room * MIB // 16
+    assert 100 * MIB - holes[-1].stop == pytest.approx(kept * MIB, abs=16 << 10)
+
+
 def test_all_that_is_on_disk_stays_within_the_room(tmp_path: Path) -> None:
     limit, log = DiskLimit(tmp_path, 4 * MIB), tmp_path / "1.log"
     for _ in range(40):
