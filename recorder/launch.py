@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type
 
 import tracebin
 from tracebin.bundle.compression import can_write_zstd, checksum, write_zstd
@@ -169,10 +169,10 @@ def record(
         packing.finish()
     except RecorderError as fault:
         reader.give_up()
-        raise type(fault)(f"{fault}; {_kept(folder)}") from None
+        raise _without_bundle(raw, str(fault), type(fault)) from None
     except KeyboardInterrupt:
         reader.give_up()
-        raise RecordingUnreadable(f"stopped before the bundle was there; {_kept(folder)}") from None
+        raise _without_bundle(raw, "stopped before the bundle was there", RecordingUnreadable) from None
     shutil.rmtree(folder, ignore_errors=True)
     return Recorded(finished, request.out)
 
@@ -209,8 +209,14 @@ def _begin_raw(request: Request, environ: Mapping[str, str]) -> Tuple[RawRecordi
     return raw, limit, room_bytes
 
 
-def _kept(folder: Path) -> str:
-    return f"the raw recording is kept in {folder}: 'tracebin recover {folder}' makes the bundle"
+def _without_bundle(raw: RawRecording, why: str, kind: Type[RecorderError]) -> RecorderError:
+    """Say why there is no bundle, and what is left to make one of."""
+    folder = raw.folder
+    if not raw.is_there():
+        return RecordingUnreadable(
+            f"there is no bundle: the raw recording in {folder} was removed while the program ran"
+        )
+    return kind(f"{why}; the raw recording is kept in {folder}: 'tracebin recover {folder}' makes the bundle")
 
 
 def _run(request: Request, environ: Mapping[str, str], raw: RawRecording, limit: DiskLimit) -> Finished:

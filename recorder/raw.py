@@ -166,6 +166,10 @@ class RawRecording:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def is_there(self) -> bool:
+        """Say whether it wasn't removed, as by a program that clears the folder for temporary files."""
+        return (self.folder / "launch.json").exists()
+
     def write_launch(self, launch: Launch) -> None:
         """Keep what is known before the start."""
         self._write("launch.json", launch)

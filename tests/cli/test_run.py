@@ -292,6 +292,18 @@ def test_a_recording_whose_bundle_finds_no_place_is_kept_and_recovered(twice: An
     assert opened.run.output["stdout"].head == "ran\n"
 
 
+@pytest.mark.parametrize("again", ["", "; os.mkdir(folder)"])
+def test_a_recording_that_the_program_removes_is_said_to_be_gone(twice: Any, again: str) -> None:
+    removes = "import glob, os, shutil; (folder,) = glob.glob(os.environ['TMPDIR'] + '/tracebin-*')"
+    twice.write("prog.py", f"{removes}; shutil.rmtree(folder){again}; print('ran')")
+    done = twice.recorded("prog.py")
+    assert (done.returncode, done.stdout) == (65, b"ran\n")
+    said = one_sentence(done.stderr)
+    assert re.fullmatch(r"there is no bundle: the raw recording in \S+ was removed while .*", said)
+    assert "kept" not in said
+    assert not twice.bundle.exists()
+
+
 def test_a_recording_whose_launcher_was_killed_is_recovered(twice: Any) -> None:
     # The program outlives the launcher: a pipe tells us when it has ended.
     twice.write(
