@@ -19,7 +19,7 @@ from tracebin.errors import BundleNotWritten
 from tracebin.recorder.assembled_process import AssembledProcess, Shared, assembled
 from tracebin.recorder.clock import Clock
 from tracebin.recorder.decoding import Decoder
-from tracebin.recorder.process_problems import dropped_problems, merged
+from tracebin.recorder.process_problems import dropped_problems, file_problems, merged
 from tracebin.recorder.process_records import TraceLine
 from tracebin.recorder.raw import MOST_PROCESSES, Finish, Launch, RawRecording
 from tracebin.recorder.reading import AllKnown, Reading
@@ -205,12 +205,11 @@ class Assembly:
         if self._known.ambiguous:
             text = "PyPy's sampler cuts long paths: some functions may be of one of several files."
             found.append(Problem("names-cut", text, self._known.ambiguous))
-        for path in self._known.files.unreadable:
-            found.append(Problem("no-source", "A source file can't be read.", 1, path))
+        files = self._known.files
+        found += file_problems(Problem("no-source", "A source file can't be read."), files.unreadable)
         found += dropped_problems(self._known.dropped)
-        for path in self._known.files.changed:
-            text = "A source file was written while the program ran: what is shown may not be what ran."
-            found.append(Problem("source-changed", text, 1, path))
+        text = "A source file was written while the program ran: what is shown may not be what ran."
+        found += file_problems(Problem("source-changed", text), files.changed)
         found += self._child_problems()
         return found
 

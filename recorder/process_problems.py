@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Dict, Iterable, Iterator, List, Set, Tuple
 
 from tracebin.bundle.records import Problem
@@ -12,6 +13,8 @@ from tracebin.recorder.samples import SampleFile
 from tracebin.recorder.stacks import Stacks
 
 _DROPPED_FROM = {"calls": "the exact calls", "prof": "the samples", "log": "the JIT's log"}
+# So many are named.
+_MOST_PATHS = 3
 
 
 def dropped_problems(dropped: Dict[str, int]) -> Iterator[Problem]:
@@ -21,6 +24,14 @@ def dropped_problems(dropped: Dict[str, int]) -> Iterator[Problem]:
             f"More was recorded than there was room for: of {_DROPPED_FROM[ending]} the middle was dropped."
         )
         yield Problem("dropped", text, size, "bytes")
+
+
+def file_problems(of_one: Problem, paths: Iterable[str]) -> Iterator[Problem]:
+    """Say what is wrong with files, and which they are; in a chroot it may be all of them."""
+    found = list(dict.fromkeys(paths))
+    if found:
+        more = f" and {len(found) - _MOST_PATHS} more" if len(found) > _MOST_PATHS else ""
+        yield dataclasses.replace(of_one, count=len(found), where=", ".join(found[:_MOST_PATHS]) + more)
 
 
 def log_problems(log: JitLog, notes: Notes, where: str) -> Iterator[Problem]:

@@ -124,6 +124,16 @@ exec("def made(n):\\n    while n: n -= 1\\nmade(20_000)")
 """
 
 
+def test_files_that_cannot_be_read_are_one_problem_with_the_first_of_them(twice: Any) -> None:
+    twice.write(
+        "prog.py", "for n in range(1, 9): exec(compile('def f(): pass\\nf()', f'/gone/{n}.py', 'exec'))"
+    )
+    assert twice.recorded("--calls", "exact", "prog.py").returncode == 0
+    (problem,) = twice.opened().of("problems")
+    assert (problem.kind, problem.count) == ("no-source", 8)
+    assert problem.where == "/gone/1.py, /gone/2.py, /gone/3.py and 5 more"
+
+
 def test_functions_alike_in_name_and_place_keep_apart(twice: Any) -> None:
     # GIVEN two lambdas on one line, in a file with a comma in its name, which the log writes as a dot
     twice.write("a, b.py", TWINS)

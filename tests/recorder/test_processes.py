@@ -18,7 +18,7 @@ from tracebin.bundle.reader import BundleReader
 from tracebin.bundle.records import Exit, Host, Problem, Process
 from tracebin.recorder.assemble import assemble
 from tracebin.recorder.decoding import LocalDecoder
-from tracebin.recorder.process_problems import merged
+from tracebin.recorder.process_problems import file_problems, merged
 from tracebin.recorder.raw import MOST_PROCESSES, Finish, Launch, RawRecording
 from tracebin.recorder.waiting import Outliving
 
@@ -131,6 +131,14 @@ def test_what_was_left_out_is_said(recorded: Recorded) -> None:
 def test_equal_problems_of_several_processes_are_one() -> None:
     rows = [Problem(kind, "t", 2, f"process {pid}") for kind, pid in (("k", 1), ("k", 2), ("l", 1))]
     assert merged(rows) == [Problem("k", "t", 4, "2 processes"), Problem("l", "t", 2, "process 1")]
+
+
+def test_files_with_the_same_fault_are_one_problem() -> None:
+    assert list(file_problems(Problem("k", "t"), [])) == []
+    assert list(file_problems(Problem("k", "t"), ["/b", "/b"])) == [Problem("k", "t", 1, "/b")]
+    assert list(file_problems(Problem("k", "t"), ["/b", "/a", "/c"])) == [Problem("k", "t", 3, "/b, /a, /c")]
+    (many,) = file_problems(Problem("k", "t"), [f"/{n}" for n in range(100)])
+    assert many == Problem("k", "t", 100, "/0, /1, /2 and 97 more")
 
 
 def test_waiting_ends_with_the_last_child(recorded: Recorded) -> None:
