@@ -214,7 +214,8 @@ class Assembly:
         return found
 
     def _child_problems(self) -> Iterator[Problem]:
-        left_out = self._finish.left_out if self._finish else []
+        finish = self._finish
+        left_out = [stem for stem in self._raw.stems() if finish is not None and finish.leaves_out(stem)]
         if left_out:
             text = (
                 "Child processes still ran when the program had ended; they were not waited for any longer."

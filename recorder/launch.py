@@ -164,7 +164,9 @@ def record(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     try:
-        _note_end(raw, finished, limit, Outliving(raw).wait(request.wait_s))
+        outliving = Outliving(raw)
+        left_out = outliving.wait(request.wait_s)
+        _note_end(raw, finished, limit, left_out, outliving.seen)
         reader.finish(progress)
         packing.finish()
     except RecorderError as fault:
@@ -229,13 +231,19 @@ def _run(request: Request, environ: Mapping[str, str], raw: RawRecording, limit:
     return run_program(argv + request.words, _child_environ(request, environ, raw.folder), chore=chore)
 
 
-def _note_end(raw: RawRecording, finished: Finished, limit: DiskLimit, left_out: Sequence[str] = ()) -> None:
+def _note_end(
+    raw: RawRecording,
+    finished: Finished,
+    limit: DiskLimit,
+    left_out: Sequence[str] = (),
+    seen: Optional[List[str]] = None,
+) -> None:
     # The clock starts where the process does, not where the launcher did.
     launch = dataclasses.replace(
         raw.launch(), started=_iso(finished.started_utc), started_ns=finished.started_ns
     )
     launch = dataclasses.replace(launch, problems=[*launch.problems, *_troubles(finished, limit)])
-    finish = dataclasses.replace(_finish(finished), left_out=list(left_out))
+    finish = dataclasses.replace(_finish(finished), left_out=list(left_out), seen=seen)
     try:
         raw.write_launch(launch)
         raw.write_finish(finish)
@@ -262,7 +270,7 @@ def _note_end_on_full_disk(raw: RawRecording, finish: Finish, fault: OSError) ->
         name: Stream("utf-8", "", "", s.total_bytes, s.total_bytes) for name, s in finish.output.items()
     }
     try:
-        raw.write_finish(dataclasses.replace(finish, output=output))
+        raw.write_finish(dataclasses.replace(finish, output=output, seen=None))
     except OSError:
         raise RecordingUnreadable(
             f"{raw.folder} can't be recorded into any more: {fault.strerror or fault}"

@@ -83,7 +83,8 @@ class Launch:
 class Finish:
     """What the launcher knew after the program's end.
 
-    ``left_out`` are the stems of processes that went on for longer than was waited for.
+    ``left_out`` are the stems of processes that went on for longer than was waited for; ``seen`` are
+    all that had begun by then, if that is known.
     """
 
     pid: int
@@ -93,6 +94,11 @@ class Finish:
     cpu_ns: Optional[int] = None
     max_rss_bytes: Optional[int] = None
     left_out: List[str] = field(default_factory=list)
+    seen: Optional[List[str]] = None
+
+    def leaves_out(self, stem: str) -> bool:
+        """Say whether a process still ran when nobody waited any more, or began later."""
+        return stem in self.left_out or (self.seen is not None and stem not in self.seen)
 
 
 class Wait(NamedTuple):

@@ -142,8 +142,11 @@ class Reading:
                 "or a 'sitecustomize' of its own came first"
             )
         finish = self._raw.finish()
-        left_out = finish.left_out if finish is not None else []
-        known = [process.finish() for stem, process in self._processes.items() if stem not in left_out]
+        known = [
+            process.finish()
+            for stem, process in self._processes.items()
+            if finish is None or not finish.leaves_out(stem)
+        ]
         known.sort(key=lambda each: (each.notes.parent is not None, each.notes.about.get("since_ns", 0)))
         return AllKnown(known, self._shared.table, self._shared.files, self._decoder)
 

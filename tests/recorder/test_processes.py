@@ -52,8 +52,8 @@ class Recorded:
         data = b"".join(marshal.dumps(frame) for frame in [("start", start), *frames])
         (self.raw.folder / f"{stem}.notes").write_bytes(data)
 
-    def finish(self, *left_out: str) -> None:
-        self.raw.write_finish(Finish(7, ORIGIN + 900, Exit(0), {}, left_out=list(left_out)))
+    def finish(self, *left_out: str, seen: list[str] | None = None) -> None:
+        self.raw.write_finish(Finish(7, ORIGIN + 900, Exit(0), {}, left_out=list(left_out), seen=seen))
 
     def processes(self) -> list[Process]:
         return [record for record in self.records() if isinstance(record, Process)]
@@ -126,6 +126,22 @@ def test_what_was_left_out_is_said(recorded: Recorded) -> None:
     assert [(process.pid, process.parent) for process in recorded.processes()] == [(7, None), (9, 0)]
     problems = recorded.problems()
     assert (problems["children-left-out"], problems["children"]) == (1, 4)
+
+
+def test_a_child_that_begins_when_nobody_waits_any_more_is_left_out(recorded: Recorded) -> None:
+    recorded.process("a.8", ("end", {}), **child(1200))
+    recorded.process("b.9", **child(1901))
+    recorded.finish(seen=["7", "a.8"])
+    assert [process.pid for process in recorded.processes()] == [7, 8]
+    assert recorded.problems()["children-left-out"] == 1
+    assert "no-end" not in recorded.problems()
+
+
+def test_a_child_that_has_not_said_yet_what_it_is_still_runs(recorded: Recorded) -> None:
+    stem = f"a.{os.getpid()}"
+    (recorded.raw.folder / f"{stem}.notes").touch()
+    outliving = Outliving(recorded.raw)
+    assert (outliving.wait(0), outliving.seen) == ([stem], ["7", stem])
 
 
 def test_equal_problems_of_several_processes_are_one() -> None:
