@@ -18,7 +18,24 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Fill a place with new children. */
+/**
+ * Fill a place with new children.
+ *
+ * Where the focus was on a child with a `data-key`, the one that has this key now gets it: a redraw takes nobody's place
+ * on the page.  Is there none, the focus goes to what is around it.
+ */
 export function fill(place, ...children) {
+  const key = focusedKey(place);
   place.replaceChildren(...children.flat(2).filter((child) => child !== null && child !== false));
+  if (key !== null) successor(place, key)?.focus({ preventScroll: true });
 }
+
+function focusedKey(place) {
+  const { activeElement } = document;
+  return place.contains(activeElement) ? (activeElement.dataset.key ?? null) : null;
+}
+
+const successor = (place, key) =>
+  place.querySelector(`[data-key="${CSS.escape(key)}"]`) ??
+  place.closest("[tabindex]") ??
+  place.querySelector("[data-key]");

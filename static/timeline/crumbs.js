@@ -13,13 +13,17 @@ export function crumbs(actions) {
     show(zooms, range, span) {
       const links = zooms.map(({ name }, i) => [
         element("span", { class: "soft", "aria-hidden": "true" }, "›"),
-        element("button", { type: "button", class: "plain", onclick: () => actions.back(i) }, name),
+        element(
+          "button",
+          { type: "button", class: "plain", "data-key": i, onclick: () => actions.back(i) },
+          name,
+        ),
       ]);
       fill(
         root,
         element(
           "button",
-          { type: "button", class: "plain", onclick: actions.whole },
+          { type: "button", class: "plain", "data-key": "whole", onclick: actions.whole },
           `Whole run, ${format.duration(span)}`,
         ),
         links,
@@ -36,12 +40,24 @@ function chosen([from, to], actions) {
     { class: "chosen-time" },
     element(
       "button",
-      { type: "button", class: "plain", title: "zoom to it (F)", onclick: actions.zoomRange },
+      {
+        type: "button",
+        class: "plain",
+        "data-key": "chosen",
+        title: "zoom to it (F)",
+        onclick: actions.zoomRange,
+      },
       text,
     ),
     element(
       "button",
-      { type: "button", class: "plain", "aria-label": "All times again", onclick: actions.clearRange },
+      {
+        type: "button",
+        class: "plain",
+        "data-key": "all times",
+        "aria-label": "All times again",
+        onclick: actions.clearRange,
+      },
       "×",
     ),
   );

@@ -12,13 +12,14 @@ const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"]
 
 /** Make the panel: {element, details, legend}. */
 export function panel() {
-  const details = element("section", { class: "details", "aria-label": "Selection" });
+  const details = element("section", { class: "details", "aria-label": "Selection", tabindex: -1 });
   const legend = element("section", { class: "legend", "aria-label": "Legend" });
   return { element: element("aside", { class: "panel" }, details, legend), details, legend };
 }
 
 const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
-const action = (text, onclick, title = null) => element("button", { type: "button", onclick, title }, text);
+const action = (text, onclick, title = null) =>
+  element("button", { type: "button", "data-key": text, onclick, title }, text);
 
 /** The facts of a call, or with `call` null of a function alone, with links and ways to go on; `sum` is its function's {calls, total, self}. */
 export function showCall(place, { call, each, sum, run, span }, actions) {
@@ -61,7 +62,10 @@ function callFacts(call, run, span) {
     fact("level", String(call.depth)),
     call.state >= 0 && fact("VM state", STATES[call.state]),
     call.trace >= 0 &&
-      fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
+      fact(
+        "trace",
+        element("a", { href: traceUrl(run, call.trace), "data-key": "trace" }, `trace ${call.trace}`),
+      ),
   ];
 }
 
@@ -69,9 +73,9 @@ function callFacts(call, run, span) {
 export function showEvent(place, { event, run, mark }) {
   const link =
     event.kind === "abort"
-      ? element("a", { href: abortUrl(run, event.id) }, `abort ${event.id}`)
+      ? element("a", { href: abortUrl(run, event.id), "data-key": "trace" }, `abort ${event.id}`)
       : ["tracing", "optimising", "backend"].includes(event.kind) &&
-        element("a", { href: traceUrl(run, event.id) }, `trace ${event.id}`);
+        element("a", { href: traceUrl(run, event.id), "data-key": "trace" }, `trace ${event.id}`);
   fill(
     place,
     element("h2", {}, mark ? mark.name : KIND_NAMES[event.kind]),
@@ -100,7 +104,11 @@ export function showLegend(place, { title, entries, more, marks }) {
     const swatch = element("span", { class: pattern ? `swatch ${pattern}` : "swatch" });
     if (!pattern) swatch.style.background = cssOf(colour);
     const name = act
-      ? element("button", { type: "button", class: "plain", onclick: act, title: hint }, text)
+      ? element(
+          "button",
+          { type: "button", class: "plain", "data-key": `${text} ${hint}`, onclick: act, title: hint },
+          text,
+        )
       : element("span", { title: hint }, text);
     return element(
       "li",

@@ -100,7 +100,13 @@ export function stage(gutter) {
       block.fold
         ? element(
             "button",
-            { class: "plain", type: "button", "aria-expanded": String(!block.folded), onclick: block.fold },
+            {
+              class: "plain",
+              type: "button",
+              "data-key": `fold ${block.key}`,
+              "aria-expanded": String(!block.folded),
+              onclick: block.fold,
+            },
             title,
           )
         : title,

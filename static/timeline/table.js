@@ -43,9 +43,12 @@ export function table(actions) {
       if (at < 0) return shown.at(by > 0 ? 0 : -1) ?? null;
       return shown[Math.min(Math.max(at + by, 0), shown.length - 1)];
     },
-    /** Scroll a function's row into sight. */
+    /** Scroll a function's row into sight; the focus goes with it, where it is on another's. */
     reveal(id) {
-      root.querySelector(`tr[data-function="${id}"]`)?.scrollIntoView({ block: "nearest" });
+      const row = root.querySelector(`tr[data-function="${id}"]`);
+      row?.scrollIntoView({ block: "nearest" });
+      if (document.activeElement.closest("tr[data-function]"))
+        row?.querySelector("button").focus({ preventScroll: true });
     },
     /** Show rows {each, sum, lit, colour}; `selected` is a function's id or null. */
     draw({ rows, sort, order, selected }) {
@@ -94,7 +97,12 @@ function head([column, title], sort, order, actions) {
   return element(
     "th",
     { class: column === "name" ? null : "number", "aria-sort": sorted, scope: "col" },
-    element("button", { type: "button", class: "plain", onclick: () => actions.sort(column) }, title, mark),
+    element(
+      "button",
+      { type: "button", class: "plain", "data-key": column, onclick: () => actions.sort(column) },
+      title,
+      mark,
+    ),
   );
 }
 
@@ -109,7 +117,11 @@ function line({ each, sum, lit, colour }, most, selected, actions) {
       "td",
       { class: "wide code", title: `${each.qualname}\n${each.path ?? ""}:${each.line}` },
       swatch,
-      element("button", { type: "button", class: "plain", onclick: choose }, each.qualname),
+      element(
+        "button",
+        { type: "button", class: "plain", "data-key": each.id, onclick: choose },
+        each.qualname,
+      ),
       element("span", { class: "soft" }, ` ${format.place(each.path, each.line)}`),
     ),
     barCell(format.duration(Math.round(sum.total)), sum.total / most.total),

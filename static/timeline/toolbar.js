@@ -168,10 +168,11 @@ function menu(title, entries) {
     ),
   );
   const many = element("span", { class: "many" });
+  const summary = element("summary", { class: "button" }, title, many);
   const made = element(
     "details",
     { class: "menu" },
-    element("summary", { class: "button" }, title, many),
+    summary,
     element("div", { role: "menu", "aria-label": title }, items),
   );
   made.addEventListener("keydown", (event) => {
@@ -189,6 +190,7 @@ function menu(title, entries) {
     element: made,
     close() {
       const was = made.open;
+      if (was && made.contains(document.activeElement)) summary.focus();
       made.open = false;
       return was;
     },

@@ -175,7 +175,12 @@ export class Views {
     const text = other === "exact" ? "show the exact calls" : "show the samples instead";
     return element(
       "button",
-      { type: "button", class: "plain soft", onclick: () => this.setSource(thread.id, other) },
+      {
+        type: "button",
+        class: "plain soft",
+        "data-key": `source ${thread.id}`,
+        onclick: () => this.setSource(thread.id, other),
+      },
       text,
     );
   }
