@@ -15,18 +15,22 @@ export function crumbs(actions) {
         element("span", { class: "soft", "aria-hidden": "true" }, "›"),
         element(
           "button",
-          { type: "button", class: "plain", "data-key": i, onclick: () => actions.back(i) },
+          { type: "button", class: "plain", title: name, "data-key": i, onclick: () => actions.back(i) },
           name,
         ),
       ]);
       fill(
         root,
         element(
-          "button",
-          { type: "button", class: "plain", "data-key": "whole", onclick: actions.whole },
-          `Whole run, ${format.duration(span)}`,
+          "div",
+          { class: "zooms" },
+          element(
+            "button",
+            { type: "button", class: "plain", "data-key": "whole", onclick: actions.whole },
+            `Whole run, ${format.duration(span)}`,
+          ),
+          links,
         ),
-        links,
         range && chosen(range, actions),
       );
     },

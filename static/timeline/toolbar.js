@@ -228,6 +228,7 @@ function filterBox(actions) {
     element: element("div", { class: "group filter" }, field, count, fault),
     tell(text) {
       count.textContent = text;
+      count.title = text;
     },
     refuse(text) {
       fault.hidden = text === null;

@@ -17,7 +17,7 @@ CONTROLS = {
     "an entry of the legend": ("", ".legend button"),
     "a thread's fold": ("", ".block-head button"),
     "the selected time": (CHOSEN, ".chosen-time button:first-child"),
-    "the whole run": (CHOSEN, ".crumbs button:first-child"),
+    "the whole run": (CHOSEN, ".zooms button:first-child"),
 }
 PRESSED = "each => { each.dataset.pressed = true; each.focus(); }"
 
