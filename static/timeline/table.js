@@ -116,13 +116,17 @@ function line({ each, sum, lit, colour }, most, selected, actions) {
     element(
       "td",
       { class: "wide code", title: `${each.qualname}\n${each.path ?? ""}:${each.line}` },
-      swatch,
       element(
-        "button",
-        { type: "button", class: "plain", "data-key": each.id, onclick: choose },
-        each.qualname,
+        "div",
+        { class: "function" },
+        swatch,
+        element(
+          "button",
+          { type: "button", class: "plain", "data-key": each.id, onclick: choose },
+          each.qualname,
+        ),
+        element("span", { class: "place soft" }, format.place(each.path, each.line)),
       ),
-      element("span", { class: "soft" }, ` ${format.place(each.path, each.line)}`),
     ),
     barCell(format.duration(Math.round(sum.total)), sum.total / most.total),
     barCell(format.duration(Math.round(sum.self)), sum.self / most.self),

@@ -33,3 +33,15 @@ def test_a_selected_time_stays_in_sight_and_can_be_taken_away(page: Page, run: s
     away.click()
     when("d => d.chosen === null")
     expect(page.locator("#filter")).to_be_in_viewport(ratio=1)
+
+
+def test_the_table_has_room_for_names_and_all_columns(page: Page, run: str, when: When) -> None:
+    page.set_viewport_size(SMALL)
+    page.goto(f"/runs/{run}/timeline?view=table")
+    when("d => d.view === 'table'")
+    names = page.locator("tr[data-function] button")
+    expect(names.first).to_be_visible()
+    room = "all => all.map((each) => each.closest('td').clientWidth)"
+    assert min(names.evaluate_all(room)) >= 220
+    for column in page.locator(".table-pane thead th").all():
+        expect(column).to_be_in_viewport(ratio=1)
