@@ -9,10 +9,10 @@ export function crumbs(actions) {
   const root = element("nav", { class: "crumbs", "aria-label": "Zooms" });
   return {
     element: root,
-    /** Show the zooms by name, and the selected range or null. */
-    show(zooms, range, span) {
+    /** Show the zooms by name, or without any the part in view, and the selected range; both null where there is none. */
+    show(zooms, part, range, span) {
       const links = zooms.map(({ name }, i) => [
-        element("span", { class: "soft", "aria-hidden": "true" }, "›"),
+        further(),
         element(
           "button",
           { type: "button", class: "plain", title: name, "data-key": i, onclick: () => actions.back(i) },
@@ -30,6 +30,7 @@ export function crumbs(actions) {
             `Whole run, ${format.duration(span)}`,
           ),
           links,
+          zooms.length === 0 && part && inView(part),
         ),
         range && chosen(range, actions),
       );
@@ -37,8 +38,14 @@ export function crumbs(actions) {
   };
 }
 
-function chosen([from, to], actions) {
-  const text = `only ${momentText(from, to - from)} to ${momentText(to, to - from)}, ${format.duration(Math.round(to - from))}`;
+const further = () => element("span", { class: "soft", "aria-hidden": "true" }, "›");
+const words = ([from, to]) => `${momentText(from, to - from)} to ${momentText(to, to - from)}`;
+
+/** Where a view is that no named zoom led to. */
+const inView = (part) => [further(), element("span", { class: "here", title: "in view" }, words(part))];
+
+function chosen(range, actions) {
+  const text = `only ${words(range)}, ${format.duration(Math.round(range[1] - range[0]))}`;
   return element(
     "span",
     { class: "chosen-time" },

@@ -207,6 +207,7 @@ export class TimelinePage {
 
   ended() {
     this.gestures.sync();
+    this.ways.show();
     this.remember();
   }
 
@@ -214,13 +215,14 @@ export class TimelinePage {
     return this.ways.here;
   }
 
-  /** Undo one thing: a measure, else a zoom, else the selection, else the selected time. */
+  /** Undo one thing: a measure, else a zoom, else the selection, else the way to a part of it all, else the selected time. */
   back() {
     if (this.tools.close()) return;
     this.card.hide();
     if (this.measured) this.measured = null;
     else if (this.ways.undo()) return;
     else if (this.selection.any) this.selection.clear();
+    else if (!this.views.isWhole()) this.ways.whole();
     else if (this.state.range) this.chooseRange(null);
     this.drawing.schedule();
   }
@@ -378,9 +380,7 @@ export class TimelinePage {
 
   rememberNow() {
     clearTimeout(this.remembering);
-    const { time } = this.views.ranges;
-    const whole = time[0] <= this.data.domain[0] && time[1] >= this.data.domain[1];
-    this.state.at = whole ? null : time;
+    this.state.at = this.views.isWhole("time") ? null : this.views.ranges.time;
     this.state.inner = this.views.inner;
     const thread = this.state.thread === this.firstThread ? null : this.state.thread;
     history.replaceState(null, "", location.pathname + writeState({ ...this.state, thread }));

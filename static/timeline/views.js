@@ -41,10 +41,15 @@ export class Views {
     return this.domains[this.kind];
   }
 
+  /** Whether all there is of a kind of time is in view; what is less than a nanosecond comes of rounding. */
+  isWhole(kind = this.kind) {
+    const [[from, to], [first, last]] = [this.ranges[kind], this.domains[kind]];
+    return from - first < 1 && last - to < 1;
+  }
+
   /** The range looked at of merged time, where that isn't all of it; null in the order of time. */
   get inner() {
-    const [[from, to], [first, last]] = [this.range, this.domain];
-    return this.kind === "time" || (from <= first && to >= last) ? null : this.range;
+    return this.kind === "time" || this.isWhole() ? null : this.range;
   }
 
   look(range, kind) {
@@ -290,14 +295,14 @@ export class Views {
     const shown = blocks();
     page.stage.show(shown);
     if (shown.length === 0) return page.stage.say(nothing);
-    const before = this.domains[view];
-    const wasWhole = this.ranges[view][0] <= before[0] && this.ranges[view][1] >= before[1];
+    const wasWhole = this.isWhole(view);
     this.domains[view] = [0, Math.max(1, total)];
     const kept = this.first ?? (wasWhole ? this.domains[view] : this.ranges[view]);
     this.first = null;
     this.ranges[view] = clampRange(kept, this.domains[view]);
     this.scrollBack();
     page.gestures.sync();
+    page.ways.show();
     page.drawing.schedule();
   }
 

@@ -18,21 +18,18 @@ export class Zooms {
     if (!range) return;
     this.ways[kind].push({ name, before: [...page.views.ranges[kind]], range });
     page.setRange(range, kind);
-    this.show();
   }
 
   /** Go back to the zoom with a number. */
   backTo(i) {
     this.here.length = i + 1;
     this.page.setRange(this.here[i].range);
-    this.show();
   }
 
   /** Undo the last zoom; false where there is none. */
   undo() {
     if (this.here.length === 0) return false;
     this.page.setRange(this.here.pop().before);
-    this.show();
     return true;
   }
 
@@ -40,7 +37,6 @@ export class Zooms {
   whole() {
     this.here.length = 0;
     this.page.setRange(this.page.domain);
-    this.show();
   }
 
   /** Forget the ways into merged calls: what is merged has changed. */
@@ -49,7 +45,9 @@ export class Zooms {
     this.ways.sandwich = [];
   }
 
+  /** Show the way to what is in view: the page asks for it whenever that has changed. */
   show() {
-    this.page.crumbs.show(this.here, this.page.state.range, this.page.span);
+    const { crumbs, span, state, views } = this.page;
+    crumbs.show(this.here, views.isWhole() ? null : views.range, state.range, span);
   }
 }
