@@ -27,6 +27,7 @@ D = TypeVar("D")
 _IN_ROWS = 500
 
 TRACE_SORTS: Dict[str, Any] = {
+    "time": tables.Trace.time_ns,
     "samples": tables.Trace.samples,
     "runs": tables.Trace.runs,
     "ops": tables.Trace.ops,
@@ -46,6 +47,8 @@ FUNCTION_SORTS: Dict[str, Any] = {
     "name": tables.Function.qualname,
     "id": tables.Function.id,
 }
+# Of traces without a sample the ones that ran more often come first, as in the list of the hottest.
+_TRACE_TIES: Dict[str, Sequence[Any]] = {"time": (func.coalesce(tables.Trace.runs, 0).desc(),)}
 # What people want the small or early end of first; of all else the large.
 _ASCENDING = ("start", "id", "name")
 
@@ -88,7 +91,7 @@ def traces(session: Session, run_id: str, wanted: TraceFilter, part: Slice) -> T
     kind = [table.kind == wanted.kind] if wanted.kind is not None else []
     driver = [table.driver == wanted.driver] if wanted.driver is not None else []
     rows = base.where(*kind, *driver)
-    found = session.scalars(_slice(rows, TRACE_SORTS, part, table.id))
+    found = session.scalars(_slice(rows, TRACE_SORTS, part, *_TRACE_TIES.get(part.sort, ()), table.id))
     return Traces(
         total=_count(session, rows),
         traces=[_trace_row(row) for row in found],
@@ -174,11 +177,11 @@ def _matching(rows: Select[Any], q: Optional[str], columns: Sequence[Any]) -> Se
     return rows.where(or_(*(column.icontains(q, autoescape=True) for column in columns)))
 
 
-def _slice(rows: Select[Any], sorts: Dict[str, Any], part: Slice, last: Any) -> Select[Any]:
+def _slice(rows: Select[Any], sorts: Dict[str, Any], part: Slice, *ties: Any) -> Select[Any]:
     column = sorts[part.sort]
     order = part.order or ("asc" if part.sort in _ASCENDING else "desc")
     first: ColumnElement[Any] = column.asc() if order == "asc" else column.desc()
-    return rows.order_by(first.nulls_last(), last).limit(part.limit).offset(part.offset)
+    return rows.order_by(first.nulls_last(), *ties).limit(part.limit).offset(part.offset)
 
 
 def _count(session: Session, rows: Select[Any]) -> int:

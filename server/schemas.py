@@ -49,7 +49,7 @@ class TracesQuery(Query):
     kind = fields.String(load_default=None, validate=validate.OneOf(TRACE_KINDS))
     driver = fields.String(load_default=None, validate=validate.Length(max=_MAX_QUERY))
     own = fields.Boolean(load_default=False, truthy={"1"}, falsy={"0"})
-    sort = fields.String(load_default="samples", validate=validate.OneOf(list(TRACE_SORTS)))
+    sort = fields.String(load_default="time", validate=validate.OneOf(list(TRACE_SORTS)))
     order = fields.String(load_default=None, validate=validate.OneOf(["asc", "desc"]))
     limit = fields.Integer(load_default=100, validate=validate.Range(1, MAX_ROWS))
     offset = fields.Integer(load_default=0, validate=validate.Range(0, _MAX_OFFSET))

@@ -78,7 +78,7 @@ export function matcher(text) {
 
 // Column -> the trace's value; null sorts last either way, since "not known" is neither much nor little.
 const COLUMNS = {
-  samples: (trace) => trace.samples,
+  time: (trace) => trace.time_ns,
   runs: (trace) => trace.runs,
   ops: (trace) => trace.ops,
   guards: (trace) => trace.guards,
@@ -101,15 +101,22 @@ function compare(one, other) {
   return one < other ? -1 : 1;
 }
 
+// Of traces without a sample the ones that ran more often come first, as among the hottest of the overview.
+const tie = (column, one, other) =>
+  (column === "time" && compare(other.runs ?? 0, one.runs ?? 0)) || compare(one.id, other.id);
+
+/** Tell whether traces can be sorted by this column. */
+export const isColumn = (column) => Object.hasOwn(COLUMNS, column);
+
 /** Sort traces by a column, equal ones by their id. */
 export function sortTraces(traces, column, order) {
-  const read = COLUMNS[column] ?? COLUMNS.samples;
+  const read = COLUMNS[column];
   const sign = order === "asc" ? 1 : -1;
   return [...traces].sort((one, other) => {
     const a = read(one);
     const b = read(other);
-    if (a === null || b === null) return compare(a === null, b === null) || compare(one.id, other.id);
-    return sign * compare(a, b) || compare(one.id, other.id);
+    if (a === null || b === null) return compare(a === null, b === null) || tie(column, one, other);
+    return sign * compare(a, b) || tie(column, one, other);
   });
 }
 

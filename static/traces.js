@@ -5,16 +5,19 @@ import { element, fill } from "./element.js";
 import * as format from "./format.js";
 import { keyMap } from "./keys.js";
 import { barCell, known, placeText, traceLink, traceTime } from "./links.js";
-import { countBy, firstOrder, hasTerm, matcher, sortTraces, toggleTerm } from "./query.js";
+import { countBy, firstOrder, hasTerm, isColumn, matcher, sortTraces, toggleTerm } from "./query.js";
 
 // Rows put into the document at a time; more follow when the last comes into sight.
 const CHUNK = 200;
+
+// The order that the overview and the terminal have too.
+const HOTTEST = "time";
 
 const COLUMNS = [
   { key: "title", head: "Trace" },
   { key: null, head: "Place" },
   { key: "kind", head: "Kind" },
-  { key: "samples", head: "Time", number: true, title: "time of the samples taken in its machine code" },
+  { key: "time", head: "Time", number: true, title: "time of the samples taken in its machine code" },
   { key: "runs", head: "Runs", number: true, title: "how often it was entered" },
   { key: "ops", head: "Ops", number: true, title: "ops after optimisation" },
   { key: "guards", head: "Guards", number: true },
@@ -45,7 +48,7 @@ class TracesPage {
   readUrl() {
     const query = new URLSearchParams(location.search);
     this.text = query.get("q") ?? "";
-    this.sort = query.get("sort") ?? "samples";
+    this.sort = isColumn(query.get("sort")) ? query.get("sort") : HOTTEST;
     this.order = query.get("order") ?? firstOrder(this.sort);
     this.own = query.get("own") === "1";
   }
@@ -110,7 +113,7 @@ class TracesPage {
   url() {
     const query = new URLSearchParams();
     if (this.text.trim() !== "") query.set("q", this.text);
-    if (this.sort !== "samples" || this.order !== "desc") query.set("sort", this.sort);
+    if (this.sort !== HOTTEST || this.order !== "desc") query.set("sort", this.sort);
     if (this.order !== firstOrder(this.sort)) query.set("order", this.order);
     if (this.own) query.set("own", "1");
     return query.size > 0 ? `?${query}` : location.pathname;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   countBy,
   hasTerm,
+  isColumn,
   matcher,
   parseQuery,
   queryText,
@@ -19,6 +20,7 @@ const TRACES = [
     path: "/x/prog.py",
     line: 29,
     name: "Loop 1",
+    time_ns: 500,
     samples: 5,
     runs: null,
   },
@@ -30,7 +32,8 @@ const TRACES = [
     path: "/x/body.py",
     line: 3,
     name: "bridge",
-    samples: 9,
+    time_ns: 900,
+    samples: 4,
     runs: 4,
   },
   {
@@ -41,6 +44,7 @@ const TRACES = [
     path: null,
     line: null,
     name: "Loop 2",
+    time_ns: 500,
     samples: 5,
     runs: 7,
   },
@@ -93,8 +97,14 @@ test("unknown values sort last in both orders, equal ones by id", () => {
   const order = (column, direction) => sortTraces(TRACES, column, direction).map((trace) => trace.id);
   assert.deepEqual(order("runs", "desc"), [2, 1, 0]);
   assert.deepEqual(order("runs", "asc"), [1, 2, 0]);
-  assert.deepEqual(order("samples", "desc"), [1, 0, 2]);
-  assert.deepEqual(order("no such column", "desc"), [1, 0, 2]);
+  assert.deepEqual(order("id", "desc"), [2, 1, 0]);
+});
+
+test("the hottest have most time, not most samples; of equal ones those that ran more often", () => {
+  const order = (column, direction) => sortTraces(TRACES, column, direction).map((trace) => trace.id);
+  assert.deepEqual(order("time", "desc"), [1, 2, 0]);
+  assert.deepEqual(order("time", "asc"), [2, 0, 1]);
+  assert.ok(isColumn("time") && !isColumn("samples") && !isColumn(null));
 });
 
 test("values are counted, most first", () => {

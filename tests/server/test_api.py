@@ -10,6 +10,8 @@ import pytest
 import zstandard
 from flask.testing import FlaskClient
 
+from tracebin.bundle import records as r
+
 
 @pytest.fixture
 def get(client: FlaskClient, stored: dict[str, str]) -> Any:
@@ -109,6 +111,33 @@ def test_kinds_are_counted_without_their_own_filter(get: Any) -> None:
 )
 def test_traces_are_sorted_filtered_and_paged(get: Any, query: dict[str, Any], ids: list[int]) -> None:
     assert [row["id"] for row in get("/traces", **query)["traces"]] == ids
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"), [("", [1, 0]), ("sort=time&order=asc", [0, 1]), ("sort=samples", [0, 1])]
+)
+def test_the_hottest_traces_have_most_time_not_most_samples(
+    upload: Any, client: FlaskClient, bundle: Any, encoded: Any, query: str, ids: list[int]
+) -> None:
+    # The last sample, in trace 1, stands for 900 µs; each of the two in trace 0 for one.
+    stacks = [r.StackChunk([-1, -1, -1], [0, 0, 0], [0, 1, 1], [-1, 0, 1])]
+    samples = [r.SampleChunk(0, 1_000_000, [0, 1000, 1000, 900_000], [0, 1, 1, 2], [-1] * 4)]
+    run = upload(encoded(replace(bundle, stacks=stacks, samples=samples))).get_json()["id"]
+    listed = client.get(f"/api/v1/runs/{run}/traces?{query}").get_json()
+    assert [row["id"] for row in listed["traces"]] == ids
+
+
+def test_of_traces_without_time_those_are_first_that_ran_more_often(
+    upload: Any, client: FlaskClient, bundle: Any, encoded: Any
+) -> None:
+    traces = [bundle.traces[0], replace(bundle.traces[1], runs=2000), replace(bundle.traces[1], runs=None)]
+    stacks = [r.StackChunk([-1], [0], [0], [-1])]
+    samples = [r.SampleChunk(0, 1_000_000, [0], [0], [-1])]
+    run = upload(encoded(replace(bundle, traces=traces, stacks=stacks, samples=samples))).get_json()["id"]
+    listed = client.get(f"/api/v1/runs/{run}/traces?sort=time").get_json()
+    overview = client.get(f"/api/v1/runs/{run}").get_json()
+    assert [row["id"] for row in listed["traces"]] == [1, 0, 2]
+    assert [row["id"] for row in overview["traces"]] == [1, 0, 2]
 
 
 def test_the_recorders_own_traces_are_shown_on_demand(
