@@ -14,7 +14,7 @@ from .counting import print_counts
 from .finder import TracebinFinder
 from .flushing import Flushing
 from .marks import Marks
-from .modules import Modules
+from .module_files import ModuleFiles
 from .notes import Notes
 from .pausing import Pausing
 from .places import claim
@@ -48,7 +48,7 @@ class Agent:
         self.sampling = Sampling(self.notes, settings["interval"])
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
-        self.modules = Modules(self.notes)
+        self.module_files = ModuleFiles(self.notes)
         self.threads = Threads(self.notes)
         self.calls = self.open_calls()
         self.count_threads = _thread._count
@@ -248,7 +248,7 @@ class Agent:
             self.sampling.follow(notes)
         if self.calls is not None:
             self.calls.follow(notes)
-        self.modules.follow(notes)
+        self.module_files.follow(notes)
         self.marks.follow(notes)
         self.pausing.follow(notes)
 
@@ -332,7 +332,7 @@ class Agent:
         if self.notes.now() - self.last_sync > self.SYNC_EVERY_NS:
             self.notes.descriptors.mend()
             self.sync()
-            self.modules.note()
+            self.module_files.note()
             self.sampling.flush()
             self.marks.flush()
 
@@ -384,7 +384,7 @@ class Agent:
         pypyjit.set_compile_hook(None)
         self.notes.descriptors.mend()
         self.note_compiled()
-        self.modules.note()
+        self.module_files.note()
         self.sampling.stop()
         if self.calls is not None:
             self.calls.stop()

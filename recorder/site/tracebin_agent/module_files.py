@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .notes import Notes
 
 
-class Modules:
-    """The modules of the program whose files have been noted."""
+class ModuleFiles:
+    """The files of the program's modules that have been noted."""
 
     # A shorter text is shorter in bytes, too, whatever it is made of.
     SHORT = 27
