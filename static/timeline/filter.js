@@ -2,7 +2,7 @@
 //
 //   words  "two words"  /re/  /re/i  file.py:42  name:…  pkg:…  mod:…  file:…  cat:…   each with - before it
 //
-// name:"…" is the whole name, name:… a part of it.
+// name:"…" is the whole name, name:… a part of it; file:"….py:42" is a place, too, with blanks in its path.
 // Terms of different fields must all hold, of several of one field one must; a term with a minus must not.
 
 const FIELDS = ["name", "pkg", "mod", "file", "cat"];
@@ -73,6 +73,15 @@ function closingSlash(text) {
   return -1;
 }
 
+/** The filter that a function matches and no other does. */
+export function onlyText({ id, qualname, path, line }, functions) {
+  const name = `name:"${qualname}"`;
+  const isAlone = functions.every(
+    (each) => !each || each.id === id || lower(each.qualname) !== lower(qualname),
+  );
+  return isAlone || !path || !line ? name : `${name} file:"${path}:${line}"`;
+}
+
 function readQuoted(text, field) {
   const open = field ? field[0].length : 1;
   const end = text.indexOf('"', open);
@@ -102,6 +111,8 @@ function fieldTerm(name, text) {
     );
   }
   if (value === "") throw new FilterFault(`What should ${field}: be?`);
+  const place = field === "file" && PLACE.exec(value);
+  if (place) return { field: "place", value: { file: place[1], line: Number(place[2]) } };
   if (field === "cat" && !CATEGORIES.includes(value)) {
     throw new FilterFault(`There is no category “${text}”; there are ${CATEGORIES.join(", ")}.`);
   }
@@ -123,14 +134,12 @@ const HOLDS = {
   place: (value, each) => value.ids.has(each.id),
 };
 
-/** The functions at a line: of each file that ends so, the one that begins last at or before it. */
+/** The functions at a line: of each file that ends so, those that begin last at or before it. */
 function atPlace({ file, line }, functions) {
-  const best = new Map();
-  for (const each of functions) {
-    if (!each || !isNamed(lower(each.path), file) || each.line > line) continue;
-    if (!(best.get(each.path)?.line > each.line)) best.set(each.path, each);
-  }
-  return { ids: new Set([...best.values()].map(({ id }) => id)) };
+  const before = functions.filter((each) => each && isNamed(lower(each.path), file) && each.line <= line);
+  const last = new Map();
+  for (const each of before) last.set(each.path, Math.max(each.line, last.get(each.path) ?? 0));
+  return { ids: new Set(before.filter((each) => each.line === last.get(each.path)).map(({ id }) => id)) };
 }
 
 const isNamed = (path, file) => path === file || path.endsWith(`/${file}`);

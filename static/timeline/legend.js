@@ -2,6 +2,7 @@
 
 import * as format from "../format.js";
 import { colouring, stableColour } from "./colours.js";
+import { onlyText } from "./filter.js";
 
 const SHOWN = 12;
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native", "unknown"];
@@ -95,20 +96,23 @@ const sumEntries = (parts, { hues }) =>
     hint,
   }));
 
-function functionEntries(mode, order, { functionOf, totals, palette, filter }) {
+function functionEntries(mode, order, { functionOf, functions, totals, palette, filter }) {
   const colourOf = colouring(mode, totals, palette);
   return [...totals]
     .sort((one, other) => other[1][order] - one[1][order])
-    .map(([id, sum]) => functionEntry(functionOf(id), sum, colourOf(functionOf(id)), filter));
+    .map(([id, sum]) => {
+      const each = functionOf(id);
+      return functionEntry(each, sum, colourOf(each), () => filter(onlyText(each, functions))());
+    });
 }
 
-function functionEntry(each, sum, colour, filter) {
+function functionEntry(each, sum, colour, act) {
   const place = each.path === null ? "" : `${each.path ?? ""}:${each.line}: `;
   return {
     colour,
     text: each.qualname,
     note: callsAndTime(sum),
     hint: `${place}show only this`,
-    act: filter(`name:${quoted(each.qualname)}`),
+    act,
   };
 }

@@ -16,12 +16,13 @@ import { windowStore } from "./store.js";
 
 // Of a selected time the shares of states are asked for in so many parts.
 const SHARES = 1000;
+const NO_FILTER = { functions: null, events: null };
 
 /** The looks of a page's calls. */
 export class Looks {
   constructor(page) {
     this.page = page;
-    this.matcher = { functions: null, events: null };
+    this.matcher = NO_FILTER;
     this.inside = new Inside(page);
     // Counts what changes more than which function is pointed at.
     this.version = 0;
@@ -85,11 +86,12 @@ export class Looks {
   // --- the legend -------------------------------------------------------------------
 
   showLegend() {
-    const { totals, palette, info, state, functionOf } = this.page;
+    const { totals, palette, info, state, functionOf, functions } = this.page;
     const filter = (text) => () => this.setFilter(text);
     const isByState = state.colour === "state";
     const facts = {
       functionOf,
+      functions,
       totals,
       palette,
       filter,
@@ -202,9 +204,9 @@ export class Looks {
       this.page.tools.refuse(null);
     } catch (fault) {
       if (!(fault instanceof FilterFault)) throw fault;
+      // Nothing is grayed by what was there before: a link with this filter shows the same.
+      this.matcher = NO_FILTER;
       this.page.tools.refuse(fault.message);
-      this.tellCount("");
-      return;
     }
     this.countMatches();
   }

@@ -59,6 +59,14 @@ export class Pointing {
     else this.say(place && this.pauseWordsAt(place));
   }
 
+  /** Point at no call any more, since others will stand there; the pointer may then rest on one of them. */
+  leaveRow() {
+    if (this.row === null) return;
+    this.row = null;
+    this.page.looks.recolour();
+    this.again();
+  }
+
   wordsOf(row) {
     const { page } = this;
     const [each, sum] = [page.functionOf(row.what), page.sums.all.get(row.what)];

@@ -2,6 +2,7 @@
 
 import { abortUrl, traceUrl } from "../api.js";
 import * as format from "../format.js";
+import { onlyText } from "./filter.js";
 import { clampRange } from "./geometry.js";
 import { showCall, showEvent, showNothing } from "./panel.js";
 import { Stepping } from "./stepping.js";
@@ -304,7 +305,7 @@ export class Selection {
         page.state.of = id;
         page.setView("sandwich");
       },
-      only: () => page.looks.setFilter(`name:"${page.nameOf(id)}"`),
+      only: () => page.looks.setFilter(onlyText(page.functionOf(id), page.functions)),
     };
     showCall(place, { call, each: page.functionOf(id), sum: page.sums.all.get(id), run, span }, actions);
   }

@@ -89,7 +89,7 @@ export class Views {
     const { page } = this;
     page.chart.className = `chart ${view}`;
     page.table.element.hidden = view !== "table";
-    page.pointing.row = null;
+    page.pointing.leaveRow();
     page.card.hide();
     this.showBlocks(view);
     this.showTable();
@@ -361,7 +361,7 @@ export class Views {
       upward,
       parts: [{ first: 0, depths, store, offset: 0 }],
     });
-    const sums = `${format.counted(answer.calls, "call")}, ${format.duration(answer.total_ns)}, itself ${format.duration(answer.self_ns)}`;
+    const sums = sandwichSums(page.totalsOf(thread.id).get(of), answer);
     const blocks = () => [
       block(
         "callers",
@@ -397,4 +397,12 @@ export class Views {
     });
     if (rows.length > 0) this.scrollBack();
   }
+}
+
+/** What is known of the function in the middle; a call in another of its own counts in that one's time. */
+function sandwichSums(sum, { calls, total_ns, self_ns }) {
+  const all = sum ?? { calls, self: self_ns };
+  const outermost = all.calls > calls ? ` (${format.count(calls)} of them not in another of its own)` : "";
+  const times = `${format.duration(total_ns)}, itself ${format.duration(all.self)}`;
+  return `${format.counted(all.calls, "call")}${outermost}, ${times}`;
 }

@@ -449,6 +449,31 @@ def test_only_this_function_leaves_no_other_of_like_name(hand: Hand, trees: Reco
     expect(hand.page.locator("#filter-count")).to_contain_text("1 function, 1 call")
 
 
+def test_a_filter_with_a_fault_grays_nothing_and_counts_nothing(hand: Hand, trees: Recorded) -> None:
+    hand.open(trees.run, "filter=trunk")
+    hand.when("d => d.boxes.some((b) => b.colour === d.dim)")
+    hand.page.locator("#filter").fill("trunk /(")
+    hand.when("d => d.boxes.length > 0 && d.boxes.every((b) => b.colour !== d.dim)")
+    expect(hand.page.locator("#filter-count")).to_have_text("")
+    hand.page.locator("#filter").fill("cat:gc")
+    expect(hand.page.locator("#filter-count")).to_contain_text("event")
+    hand.page.locator("#filter").fill("cat:gcx")
+    expect(hand.page.locator("#filter-count")).to_have_text("")
+    hand.when("d => d.boxes.length > 0")
+    expect(hand.page.locator("#filter-count")).to_have_text("")
+
+
+def test_nothing_stays_highlighted_where_the_pointer_no_longer_is(hand: Hand, trees: Recorded) -> None:
+    hand.open(trees.run, "view=merged")
+    plain = {b["name"]: b["colour"] for b in hand.when("d => d.boxes.length > 2")["boxes"]}
+    hand.page.mouse.move(*hand.at(hand.box("b.name === 'trunk'")))
+    hand.when("d => d.pointed !== null")
+    hand.page.keyboard.press("1")
+    hand.page.mouse.move(5, 5)
+    found = hand.when("d => d.view === 'time' && d.pointed === null && d.boxes.length > 2")
+    assert {b["colour"] for b in found["boxes"] if b["name"] == "trunk"} == {plain["trunk"]}
+
+
 @pytest.mark.parametrize("key", ["Control+f", "Meta+f"])
 def test_both_keys_lead_to_the_filter_and_letters_stay_there(hand: Hand, trees: Recorded, key: str) -> None:
     hand.open(trees.run)

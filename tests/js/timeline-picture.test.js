@@ -206,6 +206,7 @@ const PALETTE = {
 const FUNCTIONS = functionsOf(["main", "Box.fill"]);
 const facts = (more) => ({
   functionOf: (id) => functionIn(FUNCTIONS, id),
+  functions: FUNCTIONS,
   totals: new Map([
     [0, { calls: 1, self: 5e6 }],
     [-1, { calls: 3, self: 7e6 }],

@@ -8,7 +8,7 @@ import { COMMANDS, commandOf } from "../../static/timeline/commands.js";
 import { sumTotals } from "../../static/timeline/data.js";
 import { litFunctions, litRows } from "../../static/timeline/dim.js";
 import { eventBeside, eventRows } from "../../static/timeline/events.js";
-import { FilterFault, makeMatcher, parseFilter } from "../../static/timeline/filter.js";
+import { FilterFault, makeMatcher, onlyText, parseFilter } from "../../static/timeline/filter.js";
 import { classOf, completeFunctions } from "../../static/timeline/functions.js";
 import {
   clampRange,
@@ -295,6 +295,19 @@ test("filters match texts, places, patterns, packages and categories", () => {
   assert.deepEqual(matched("cat:gc"), []);
   assert.deepEqual(matched('name:"push"'), []);
   assert.deepEqual(matched('name:"BODY.push" name:ho'), [0, 1]);
+});
+
+test("a function alone is matched by its name, and by its place where others have that name", () => {
+  const modules = ["/a b/x.py", "/a b/y.py"].map((path, id) => ({ id, qualname: "<module>", path, line: 1 }));
+  const functions = [...modules, { id: 2, qualname: "run", path: "/a b/x.py", line: 1 }];
+  const found = (text) => {
+    const test = makeMatcher(parseFilter(text), functions).functions;
+    return functions.filter(test).map(({ id }) => id);
+  };
+  for (const each of functions) assert.deepEqual(found(onlyText(each, functions)), [each.id]);
+  assert.equal(onlyText(functions[2], functions), 'name:"run"');
+  assert.equal(onlyText(modules[1], functions), 'name:"<module>" file:"/a b/y.py:1"');
+  assert.deepEqual(found("x.py:7"), [0, 2]);
 });
 
 test("events are matched by category alone", () => {
