@@ -136,7 +136,7 @@ export class Drawing {
     const { thread, state } = this.page;
     const isTime = this.page.views.kind === "time";
     this.page.ruler.draw(
-      scene.range,
+      this.page.views.hasTime ? scene.range : null,
       width,
       isTime ? scene.chosen : this.page.dragged,
       isTime ? SELECTS : ZOOMS,

@@ -222,7 +222,7 @@ export class TimelinePage {
     if (this.measured) this.measured = null;
     else if (this.ways.undo()) return;
     else if (this.selection.any) this.selection.clear();
-    else if (!this.views.isWhole()) this.ways.whole();
+    else if (this.views.part) this.ways.whole();
     else if (this.state.range) this.chooseRange(null);
     this.drawing.schedule();
   }

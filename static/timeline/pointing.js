@@ -131,6 +131,7 @@ export class Pointing {
   }
 
   rangeWords() {
+    if (!this.page.views.hasTime) return "";
     const [from, to] = this.page.range;
     const [first, last] = this.page.domain;
     const of = `${format.duration(Math.round(to - from))} of ${format.duration(last - first)}`;

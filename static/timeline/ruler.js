@@ -31,9 +31,15 @@ export function ruler(gutter, actions) {
 
   return {
     element: root,
-    /** Draw the ruler of a range over a width; `chosen` is the selected range or null, `purpose` what dragging is for. */
+    /**
+     * Draw the ruler of a range over a width, of null no ruler; `chosen` is the selected range or null, `purpose` what
+     * dragging is for.
+     */
     draw(range, width, chosen, purpose = SELECTS) {
-      root.title = purpose;
+      svg.style("visibility", range ? null : "hidden");
+      root.title = range ? purpose : "";
+      if (!range) base.textContent = "";
+      if (!range) return;
       const found = rulerOf(range);
       [unit, zero] = [found.unit.ns, found.base];
       scale.domain(range.map((time) => (time - zero) / unit)).range([0, width]);

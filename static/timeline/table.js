@@ -50,8 +50,8 @@ export function table(actions) {
       if (document.activeElement.closest("tr[data-function]"))
         row?.querySelector("button").focus({ preventScroll: true });
     },
-    /** Show rows {each, sum, lit, colour}; `selected` is a function's id or null. */
-    draw({ rows, sort, order, selected }) {
+    /** Show rows {each, sum, lit, colour}, or why there are none; `selected` is a function's id or null. */
+    draw({ rows, sort, order, selected, nothing }) {
       const sorted = sortRows(rows, sort, order);
       shown = sorted.slice(0, SHOWN).map(({ each }) => each.id);
       const most = Object.fromEntries(
@@ -80,6 +80,7 @@ export function table(actions) {
             sorted.slice(0, SHOWN).map((row) => line(row, most, row.each.id === selected, actions)),
           ),
         ),
+        rows.length === 0 && nothing !== null && element("p", { class: "empty" }, nothing),
         sorted.length > SHOWN &&
           element(
             "p",

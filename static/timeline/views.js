@@ -4,7 +4,7 @@ import { element } from "../element.js";
 import * as format from "../format.js";
 import { sourceNote } from "./data.js";
 import { clampRange } from "./geometry.js";
-import { cssOf } from "./palette.js";
+import { listedIn } from "./listed.js";
 import { pausedNote } from "./pauses.js";
 
 const NO_CALLS = "No call was recorded, and no sample fell into Python code.";
@@ -20,6 +20,8 @@ export class Views {
       merged: [0, 1],
       sandwich: [0, 1],
     };
+    // Whether there is a time to look at: merged calls have none before there is an answer, nor where nothing was called.
+    this.timed = { time: page.info.end_ns > page.info.start_ns, merged: false, sandwich: false };
     // What the URL wants to be looked at of the first merged picture.
     this.first = page.state.inner;
     this.answers = new Map();
@@ -41,15 +43,24 @@ export class Views {
     return this.domains[this.kind];
   }
 
+  get hasTime() {
+    return this.timed[this.kind];
+  }
+
   /** Whether all there is of a kind of time is in view; what is less than a nanosecond comes of rounding. */
   isWhole(kind = this.kind) {
     const [[from, to], [first, last]] = [this.ranges[kind], this.domains[kind]];
     return from - first < 1 && last - to < 1;
   }
 
-  /** The range looked at of merged time, where that isn't all of it; null in the order of time. */
+  /** The range in view where that isn't all there is; else null. */
+  get part() {
+    return this.hasTime && !this.isWhole() ? this.range : null;
+  }
+
+  /** The part in view of merged time; null in the order of time. */
   get inner() {
-    return this.kind === "time" || this.isWhole() ? null : this.range;
+    return this.kind === "time" ? null : this.part;
   }
 
   look(range, kind) {
@@ -294,16 +305,22 @@ export class Views {
     this.loading = false;
     const shown = blocks();
     page.stage.show(shown);
-    if (shown.length === 0) return page.stage.say(nothing);
+    this.timed[view] = shown.length > 0;
+    if (shown.length > 0) this.takeTotal(view, total);
+    else page.stage.say(nothing);
+    page.gestures.sync();
+    page.ways.show();
+    page.drawing.schedule();
+  }
+
+  /** Look at merged calls of a total: at all of them, unless a part was in view. */
+  takeTotal(view, total) {
     const wasWhole = this.isWhole(view);
     this.domains[view] = [0, Math.max(1, total)];
     const kept = this.first ?? (wasWhole ? this.domains[view] : this.ranges[view]);
     this.first = null;
     this.ranges[view] = clampRange(kept, this.domains[view]);
     this.scrollBack();
-    page.gestures.sync();
-    page.ways.show();
-    page.drawing.schedule();
   }
 
   async loadMerged() {
@@ -378,24 +395,9 @@ export class Views {
   showTable() {
     const { page } = this;
     if (page.state.view !== "table") return;
-    const { looks } = page;
-    const test = looks.matcher.functions;
-    const rows = [...page.sums.all]
-      .map(([id, sum]) => ({ each: page.functionOf(id), sum }))
-      .filter(({ each }) => !test || test(each))
-      .map(({ each, sum }) => ({
-        each,
-        sum,
-        lit: looks.isLit(each.id),
-        colour: cssOf(looks.colourOf(each.id)),
-      }));
-    page.table.draw({
-      rows,
-      sort: page.state.sort,
-      order: page.state.order,
-      selected: page.selection.anchor?.id ?? null,
-    });
-    if (rows.length > 0) this.scrollBack();
+    const listed = listedIn(page);
+    page.table.draw(listed);
+    if (listed.rows.length > 0) this.scrollBack();
   }
 }
 

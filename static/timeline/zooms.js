@@ -48,6 +48,6 @@ export class Zooms {
   /** Show the way to what is in view: the page asks for it whenever that has changed. */
   show() {
     const { crumbs, span, state, views } = this.page;
-    crumbs.show(this.here, views.isWhole() ? null : views.range, state.range, span);
+    crumbs.show(this.here, views.part, state.range, span);
   }
 }

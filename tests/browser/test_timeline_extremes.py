@@ -58,6 +58,40 @@ def test_an_empty_run_says_so(page: Page, tmp_path: Path, upload: Callable[[Path
     for key in "12345w.0n":
         page.keyboard.press(key)
     assert when()["boxes"] == []
+    expect(page.locator(".table-pane")).to_contain_text("No function was recorded.")
+
+
+def test_a_view_without_calls_has_no_times(
+    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
+) -> None:
+    ruler, status, nothing = (page.locator(place) for place in (".ruler svg", ".status", ".nothing"))
+    one = a_run(10_000_000, calls=[r.CallChunk(0, 0, [0], [5_000_000], [0], [0])])
+    runs = [stored(each, tmp_path, upload) for each in (a_run(10_000_000), one)]
+    empty = [(runs[0], "view=merged"), (runs[0], "view=sandwich"), (runs[1], "view=sandwich&of=-1")]
+    for run, query in empty:
+        page.goto(f"/runs/{run}/timeline?{query}")
+        when()
+        expect(nothing).to_be_visible()
+        expect(ruler).to_be_hidden()
+        expect(status).to_have_text("")
+        page.keyboard.press("1")
+        when("d => d.view === 'time'")
+        expect(ruler).to_be_visible()
+        expect(status).to_contain_text("10.0 ms of 10.0 ms")
+
+
+def test_a_table_without_rows_says_why(
+    page: Page, tmp_path: Path, upload: Callable[[Path], str], when: When
+) -> None:
+    run = stored(a_run(10_000_000, calls=[r.CallChunk(0, 0, [0], [5_000_000], [0], [0])]), tmp_path, upload)
+    said = page.locator(".table-pane p")
+    page.goto(f"/runs/{run}/timeline?view=table&filter=nosuch")
+    expect(said).to_have_text("No function matches the filter.")
+    page.goto(f"/runs/{run}/timeline?view=table&range=6000000-7000000")
+    expect(said).to_have_text("No function was called in the selected time.")
+    page.get_by_label("All times again").click()
+    expect(page.locator("tr[data-function]")).to_have_count(1)
+    expect(said).to_have_count(0)
 
 
 def test_one_sample_is_a_stretch_of_one_interval(
