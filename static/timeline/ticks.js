@@ -30,6 +30,9 @@ export function rulerOf([from, to]) {
 
 const decimals = (step) => Math.max(0, Math.min(9, -Math.floor(Math.log10(step) + 1e-9)));
 
+/** As many decimals as a number has, nine at most: in seconds, nanoseconds. */
+const exact = (value) => String(Number(value.toFixed(9)));
+
 /** Write one tick: the value in the ruler's unit, with as many decimals as the step between ticks has. */
 export function tickText(value, step, { unit, base }) {
   if (unit.name === "min") return minutes(value);
@@ -45,14 +48,15 @@ function minutes(value) {
 /** Write the base of a ruler, as exact as it is. */
 export function baseText(base) {
   if (base <= 0) return "";
-  const seconds = base / 1e9;
-  return `${seconds.toFixed(9).replace(/\.?0+$/, "")} s`;
+  return `${exact(base / 1e9)} s`;
 }
 
-/** A moment with as many digits as the span looked at makes sense of. */
+/** A moment with as many digits as the span looked at makes sense of; where nanoseconds do, as exact as it is. */
 export function momentText(ns, span) {
   if (span >= 10 * MINUTE_NS) return minutes(ns / MINUTE_NS);
   const unit = UNITS.findLast((each) => Math.max(ns, span) >= each.ns) ?? UNITS[0];
-  const least = Math.max(1, span) / 2000 / unit.ns;
-  return `${(ns / unit.ns).toFixed(Math.min(9, decimals(least)))} ${unit.name}`;
+  const least = span / 2000;
+  const text =
+    least < 1 ? exact(Math.round(ns) / unit.ns) : (ns / unit.ns).toFixed(decimals(least / unit.ns));
+  return `${text} ${unit.name}`;
 }

@@ -324,12 +324,8 @@ export class Views {
   }
 
   async loadMerged() {
-    const { page } = this;
-    const { range } = page.state;
-    const { called } = page;
-    const trees = await Promise.all(
-      called.map((thread) => page.data.merged(thread.id, page.sourceOf(thread.id), range)),
-    );
+    const { called, data, sourceOf, state } = this.page;
+    const trees = await Promise.all(called.map(({ id }) => data.merged(id, sourceOf(id), state.range)));
     const total = Math.max(1, ...trees.map((tree) => tree.total));
     const blocks = () =>
       called.map((thread, i) => {

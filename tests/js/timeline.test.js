@@ -386,6 +386,20 @@ test("ticks count from a round time where the view is far in", () => {
   assert.equal(tickText(5, 5, deep), "+5 µs");
   assert.equal(tickText(12.5, 0.5, rulerOf([0, 3600e9])), "12:30 min");
   assert.equal(momentText(1_234_567_890, 5e6), "1.234568 s");
+  assert.equal(momentText(200_000_000, 200e6), "200.0 ms");
+});
+
+test("no moment is told more exactly than to a nanosecond", () => {
+  assert.equal(momentText(1_234_567_891, 20), "1.234567891 s");
+  assert.equal(momentText(1_234_567_890, 20), "1.23456789 s");
+  assert.equal(momentText(513_741_369, 20), "513.741369 ms");
+  assert.equal(momentText(41_053_340, 0), "41.05334 ms");
+  assert.equal(momentText(41_000_000, 0), "41 ms");
+  assert.equal(momentText(1_234, 0), "1.234 µs");
+  assert.equal(momentText(999, 20), "999 ns");
+  assert.equal(momentText(0, 0), "0 ns");
+  assert.equal(momentText(100, 0), "100 ns");
+  assert.equal(momentText(3_333.4, 1000), "3.333 µs");
 });
 
 test("labels are cut in the middle and stay in sight", () => {
