@@ -248,7 +248,7 @@ export class Drawing {
   }
 
   showProgress(busy) {
-    this.page.progress.classList.toggle("on", busy);
+    this.page.progress.hidden = !busy;
     const settled = String(!busy && !this.asked);
     if (settled === "true" && this.page.chart.dataset.settled !== "true") this.page.looks.settled();
     this.page.chart.dataset.settled = settled;

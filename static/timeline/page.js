@@ -105,7 +105,12 @@ export class TimelinePage {
   assemble() {
     this.status = element("div", { class: "status" });
     this.live = element("div", { class: "visually-hidden", role: "status" });
-    this.progress = element("div", { class: "progress", role: "progressbar", "aria-label": "Loading" });
+    this.progress = element("div", {
+      class: "progress",
+      role: "progressbar",
+      "aria-label": "Loading",
+      hidden: true,
+    });
     const hint = element(
       "p",
       { class: "visually-hidden", id: "calls-help" },

@@ -1,11 +1,11 @@
-"""The keyboard's focus on the time line: a redraw leaves it where it is."""
+"""What those have of the time line who use a keyboard, or listen: the focus, and what is going on."""
 
 from __future__ import annotations
 
 from typing import Any, Callable
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 When = Callable[..., dict[str, Any]]
 
@@ -67,3 +67,19 @@ def test_the_focus_goes_from_row_to_row_with_the_selection(page: Page, run: str,
     chosen = page.locator('tr[aria-selected="true"]')
     expect(chosen.locator("xpath=preceding-sibling::tr")).to_have_count(1)
     expect(chosen.get_by_role("button")).to_be_focused()
+
+
+def test_loading_is_told_only_while_something_loads(page: Page, run: str, when: When) -> None:
+    held: list[Route] = []
+    page.route("**/left-heavy*", lambda route: held.append(route))
+    opened(page, run, when, "", ".block-head")
+    loading = page.get_by_role("progressbar")
+    expect(loading).to_have_count(0)
+    with page.expect_request("**/left-heavy*"):
+        page.keyboard.press("2")
+    expect(loading).to_have_count(1)
+    expect(loading).to_be_visible()
+    for route in held:
+        route.continue_()
+    when("d => d.view === 'merged' && d.boxes.length > 0")
+    expect(loading).to_have_count(0)
