@@ -25,7 +25,7 @@ export class Stepping {
     const { page } = this;
     const ids = this.wanted();
     if (ids.length === 0) return page.pointing.tell("Nothing to step through: the filter matches no call.");
-    let at = this.from(forward);
+    let at = await this.from(forward, ids);
     while (at) {
       const { call } = await page.data.find(at.thread, at.source, ids, at.place);
       if (call && this.isInTime(call)) {
@@ -45,14 +45,16 @@ export class Stepping {
     return ids.slice(0, MOST_FUNCTIONS_TO_FIND);
   }
 
-  from(forward) {
+  /** Where to search first: beside the selected call, else from the begin of the selected time or view, or from its end. */
+  async from(forward, ids) {
     const { page } = this;
     const { call } = page.selection;
     const { thread, source } = call ?? { thread: page.thread.id, source: page.sourceOf(page.thread.id) };
     if (call && this.isInTime({ start_ns: call.start, duration_ns: call.duration }))
       return { thread, source, place: forward ? { after: call.call } : { before: call.call } };
-    const [first] = page.state.range ?? page.views.ranges.time;
-    return { thread, source, place: { after_ns: Math.max(0, Math.floor(first)) } };
+    const [first, last] = page.state.range ?? page.views.ranges.time;
+    if (forward) return { thread, source, place: { after_ns: Math.max(0, Math.floor(first)) } };
+    return { thread, source, place: { before: await this.behind(thread, source, ids, last) } };
   }
 
   isInTime({ start_ns: start, duration_ns: duration }) {
@@ -62,21 +64,20 @@ export class Stepping {
 
   /** Where to search when a thread has no more: in the next below from its begin, or the one above from its end. */
   async besideThread(id, ids, forward) {
-    const { called, sourceOf, state } = this.page;
+    const { called, data, sourceOf, state } = this.page;
     const thread = called[called.findIndex((each) => each.id === id) + (forward ? 1 : -1)];
     if (!thread) return null;
     const at = { thread: thread.id, source: sourceOf(thread.id) };
     if (forward) return { ...at, place: { after_ns: Math.max(0, Math.floor(state.range?.[0] ?? 0)) } };
-    return { ...at, place: { before: await this.endOf(thread, at.source, ids) } };
+    const end = state.range?.[1] ?? data.domain[1];
+    return { ...at, place: { before: await this.behind(at.thread, at.source, ids, end) } };
   }
 
-  /** The call of a thread to search backwards from: the first match behind the selected time, else the end. */
-  async endOf(thread, source, ids) {
-    const { data, state } = this.page;
-    const { calls } = thread.sources.find((each) => each.source === source);
-    if (!state.range) return calls;
-    const { call } = await data.find(thread.id, source, ids, { after_ns: Math.ceil(state.range[1]) });
-    return call?.call ?? calls;
+  /** The number of a thread's first match behind a time, to search backwards from; of its end where there is none. */
+  async behind(id, source, ids, time) {
+    const { call } = await this.page.data.find(id, source, ids, { after_ns: Math.ceil(time) });
+    const { sources } = this.page.called.find((thread) => thread.id === id);
+    return call?.call ?? sources.find((each) => each.source === source).calls;
   }
 
   // --- events -----------------------------------------------------------------------
@@ -84,18 +85,23 @@ export class Stepping {
   /** Go to the next event of the tracks that are shown. */
   async event(forward) {
     const { page } = this;
-    const kinds = this.kinds();
-    const found =
-      kinds.length > 0 && (await page.data.findEvent(page.process, kinds, this.fromEvent(forward)));
+    const shown = this.shown();
+    const { events } = page.looks.matcher;
+    const kinds = shown.filter((kind) => !events || events(kind));
+    if (shown.length === 0)
+      return page.pointing.tell("Nothing to step through: all tracks of events are hidden.");
+    if (kinds.length === 0)
+      return page.pointing.tell("Nothing to step through: the filter matches no event.");
+    const found = await page.data.findEvent(page.process, kinds, this.fromEvent(forward));
     if (found) return page.selection.selectEvent(found, true);
     page.pointing.tell(forward ? "No later event." : "No earlier event.");
   }
 
-  kinds() {
+  /** The kinds of events whose tracks are shown. */
+  shown() {
     const { hidden } = this.page.state;
-    const { events } = this.page.looks.matcher;
-    const shown = TRACK_ROWS.filter(({ track }) => !hidden.has(track)).flatMap(({ kinds }) => kinds);
-    return EVENT_KINDS.filter((kind) => shown.includes(kind) && (!events || events(kind)));
+    const kinds = TRACK_ROWS.filter(({ track }) => !hidden.has(track)).flatMap((row) => row.kinds);
+    return EVENT_KINDS.filter((kind) => kinds.includes(kind));
   }
 
   /** Where to search from: a group of events that are drawn as one is walked into. */

@@ -265,6 +265,16 @@ def test_the_last_event_says_that_there_is_no_later_one(hand: Hand, recordings: 
     assert hand.when()["event"]["id"] == last[1]
 
 
+def test_a_step_says_why_there_is_no_event_to_go_to(hand: Hand, recordings: dict[str, Recorded]) -> None:
+    status = hand.page.locator(".status")
+    hand.open(recordings["hot"].run, "hide=jit,gc,marks")
+    hand.page.keyboard.press(".")
+    expect(status).to_have_text("Nothing to step through: all tracks of events are hidden.")
+    hand.open(recordings["hot"].run, "filter=cat:stdlib")
+    hand.page.keyboard.press(",")
+    expect(status).to_have_text("Nothing to step through: the filter matches no event.")
+
+
 # --- links ----------------------------------------------------------------------------
 
 
@@ -396,6 +406,15 @@ def test_steps_stay_in_the_selected_time(hand: Hand, trees: Recorded) -> None:
     expect(hand.page.locator(".status")).to_contain_text("No further match in the selected time.")
     assert hand.when()["selected"]["start"] == leaves[4].start
     hand.press("Shift+N", f"d => d.selected?.start === {leaves[3].start}")
+
+
+def test_the_first_step_back_goes_to_the_last_match_in_view(hand: Hand, trees: Recorded) -> None:
+    leaves = trees.named("Tree.leaf")
+    hand.open(trees.run, f"filter=Tree.leaf&at={leaves[1].start}-{leaves[3].start}", "d => true")
+    for leaf in (leaves[2], leaves[1], leaves[0]):
+        hand.press("Shift+N", f"d => d.selected?.start === {leaf.start}")
+    hand.open(trees.run, f"filter=Tree.leaf&range={leaves[1].start}-{leaves[3].start}", "d => true")
+    hand.press("Shift+N", f"d => d.selected?.start === {leaves[2].start}")
 
 
 def test_a_match_in_a_folded_thread_is_unfolded(hand: Hand, recordings: dict[str, Recorded]) -> None:
