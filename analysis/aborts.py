@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from tracebin.analysis.places import Places
-from tracebin.analysis.rows import AbortRow, AbortStep, TraceRow
+from tracebin.analysis.rows import AbortRow, AbortStep
 from tracebin.bundle.records import Abort, PathStep
 
 # Where tracing can start: process, driver, and function with offset, or what
@@ -50,6 +50,7 @@ def abort_row(index: int, abort: Abort, places: Places) -> AbortRow:
         inlining=abort.inlining,
         longest=abort.longest,
         later=None,
+        lost=True,
         path_steps=[_step(step, places) for step in abort.path],
     )
 
@@ -78,22 +79,31 @@ def with_later(rows: Sequence[AbortRow], keys: Sequence[GreenKey], starts: Itera
     """Add to each row the first trace that was started at its place then or later.
 
     Then: PyPy cuts what is too long into segments, and says ABORT_SEGMENTED_TRACE of a
-    tracing that gave a trace all the same.  A loop or entry bridge comes before a
-    bridge: a bridge may pass the same place on its way through another loop.  A
-    place nobody knows is never the same place.
+    tracing that gave a trace all the same, which is not lost.  Of those after it a loop
+    or entry bridge comes before a bridge: a bridge may pass the same place on its way
+    through another loop.  A place nobody knows is never the same place.
     """
     by_key: Dict[GreenKey, List[Start]] = {}
     for start in sorted(starts, key=lambda start: (start.is_bridge, start.start_ns, start.trace)):
         by_key.setdefault(start.key, []).append(start)
-    return [replace(row, later=_later(row, by_key.get(key, []), key)) for row, key in zip(rows, keys)]
+    itself = {(start.key, start.start_ns): start for each in by_key.values() for start in reversed(each)}
+    return [
+        _with_start(row, itself.get((key, row.start_ns)) or _later(row, by_key.get(key, [])))
+        if _is_known(key)
+        else row
+        for row, key in zip(rows, keys)
+    ]
 
 
-def _later(row: AbortRow, starts: List[Start], key: GreenKey) -> Optional[int]:
-    if key[2:] == (None, None, None):
-        return None
-    return next((start.trace for start in starts if start.start_ns >= row.start_ns), None)
+def _is_known(key: GreenKey) -> bool:
+    return key[2:] != (None, None, None)
 
 
-def is_lost(row: AbortRow, traces: Sequence[TraceRow]) -> bool:
-    """Say whether the tracing came to nothing: one that was cut into a segment didn't."""
-    return row.later is None or traces[row.later].start_ns != row.start_ns
+def _with_start(row: AbortRow, start: Optional[Start]) -> AbortRow:
+    if start is None:
+        return row
+    return replace(row, later=start.trace, lost=start.start_ns != row.start_ns)
+
+
+def _later(row: AbortRow, starts: List[Start]) -> Optional[Start]:
+    return next((start for start in starts if start.start_ns > row.start_ns), None)

@@ -100,7 +100,10 @@ class AbortStep:
 
 @dataclass(frozen=True)
 class AbortRow:
-    """One aborted tracing; ``later`` is the trace made from the same place, then or after it."""
+    """One tracing that PyPy calls aborted; ``later`` is the trace made from the same place, then or after it.
+
+    ``lost`` says that the tracing came to nothing: one that was cut into a segment became ``later``.
+    """
 
     id: int
     reason: str
@@ -117,6 +120,7 @@ class AbortRow:
     inlining: List[str]
     longest: Optional[str]
     later: Optional[int]
+    lost: bool
     path_steps: List[AbortStep]
 
 
@@ -184,7 +188,8 @@ class Overview:
 class Findings:
     """All that the tally found; rows stand at the position of their id, that of no function behind all.
 
-    ``aborts_by_reason`` is what the overview calls ``aborts``.
+    ``aborts`` are all that PyPy's log calls so; ``aborts_by_reason``, what the overview calls ``aborts``,
+    counts those that were lost.
     """
 
     run: Run

@@ -104,18 +104,20 @@ class Tally:
         if self._run is None:
             raise MalformedBundle("the bundle is cut off before its first element")
         traces = self._trace_rows()
+        aborts = with_later(self._aborts, self._abort_keys, self._starts)
+        lost = [row.reason for row in aborts if row.lost]
         return Findings(
             run=self._run,
             processes=self._processes,
             threads=self._threads,
             time=self._time_use(self._run.duration_ns),
-            counts=self._counts(),
+            counts=self._counts(len(lost)),
             gc=self._collections.sums(),
-            aborts_by_reason=dict(Counter(row.reason for row in self._aborts)),
+            aborts_by_reason=dict(Counter(lost)),
             compile_ns=sum(row.compile_ns for row in traces),
             functions=self._function_rows(traces),
             traces=traces,
-            aborts=with_later(self._aborts, self._abort_keys, self._starts),
+            aborts=aborts,
             marks=self._marks.rows(),
             problems=self._problems,
         )
@@ -249,11 +251,12 @@ class Tally:
         shares = [TimeShare(s, sums[s], sums[s] / duration_ns if duration_ns else 0.0) for s in SHARE_STATES]
         return TimeUse(duration_ns, wall.samples, shares)
 
-    def _counts(self) -> Dict[str, int]:
+    def _counts(self, lost: int) -> Dict[str, int]:
         kinds = Counter(row.kind for row in self._traces if not row.own)
         return {
             **{kind: kinds[kind] for kind in TRACE_KINDS},
-            "aborts": len(self._aborts),
+            "aborts": lost,
+            "segmented": len(self._aborts) - lost,
             "gc_minor": self._collections.counts[GC_KINDS.index("minor")],
             "gc_major": self._collections.counts[GC_KINDS.index("major")],
             "samples": self._samples,

@@ -112,7 +112,8 @@ def show_trace(run_id: str, index: int, stage: Optional[str]) -> TraceView:
 
 @endpoints.add("GET", "/runs/<run_id>/aborts", answer=answers.Aborts)
 def list_aborts(run_id: str) -> answers.Aborts:
-    """List the tracings of a run that came to nothing."""
+    """List the tracings of a run that PyPy calls aborted."""
+    store().make_current(run_id)
     with store().database.reading() as session:
         return queries.aborts(session, run_id)
 

@@ -36,7 +36,7 @@ from tracebin.server.parts import Parts, PartsCache
 ID_BYTES = 24
 INSERT_ROWS = 5_000
 # Version of what is made of a bundle.  A run with another one is made anew when it is asked for.
-DERIVED = 6
+DERIVED = 7
 _KEYS = (tables.Run.bundle_key, tables.Run.columns_key, tables.Run.timeline_key)
 
 

@@ -1,4 +1,6 @@
-// Tracings that came to nothing, by reason: where, how much time they took, and what came of it.
+// Tracings that PyPy calls aborted, by reason: where, how much time was lost, and what came of it.
+//
+// One that was cut into a segment is none: what was traced until then became a trace (docs/architecture.md).
 
 import { byPlace } from "./abort-places.js";
 import { fetchAborts, traceUrl } from "./api.js";
@@ -14,17 +16,17 @@ const STEPS = 300;
 /** Show the aborts of the run that the place names. */
 export async function mount(place) {
   const { run } = place.dataset;
-  const { total, by_reason: reasons, aborts } = await fetchAborts(run);
-  if (total === 0) {
+  const { by_reason: reasons, aborts } = await fetchAborts(run);
+  if (aborts.length === 0) {
     fill(place, element("h1", {}, "Aborts"), element("p", {}, "No tracing was aborted in this run."));
     return;
   }
   const groups = Object.keys(reasons)
     .map((reason) => ({ reason, aborts: aborts.filter((abort) => abort.reason === reason) }))
-    .sort((one, other) => wasted(other.aborts) - wasted(one.aborts));
+    .sort((one, other) => lostTime(other.aborts) - lostTime(one.aborts));
   fill(
     place,
-    heading(total, aborts),
+    heading(aborts),
     groups.map((group) => reasonSection(group, run)),
   );
   window.addEventListener("hashchange", () => followHash(place));
@@ -50,16 +52,33 @@ function followHash(place) {
   (folded ? attempt.querySelector("summary") : attempt).focus({ preventScroll: true });
 }
 
-const wasted = (aborts) => aborts.reduce((sum, abort) => sum + abort.duration_ns, 0);
+const lostOf = (aborts) => aborts.filter((abort) => abort.lost);
+const lostTime = (aborts) => lostOf(aborts).reduce((sum, abort) => sum + abort.duration_ns, 0);
 
-function heading(total, aborts) {
-  const sum = `${format.counted(total, "tracing")} came to nothing and took ${format.duration(wasted(aborts))}.`;
-  return element("header", {}, element("h1", {}, "Aborts"), element("p", { class: "soft" }, sum));
+function heading(aborts) {
+  const lost = lostOf(aborts);
+  const sums = [lostSum(lost), segmentedSum(aborts.length - lost.length, lost.length > 0 ? " more" : "")];
+  return element("header", {}, element("h1", {}, "Aborts"), element("p", { class: "soft" }, sums.join(" ")));
 }
+
+function lostSum(lost) {
+  if (lost.length === 0) return "No tracing came to nothing.";
+  return `${format.counted(lost.length, "tracing")} came to nothing, ${format.duration(lostTime(lost))} lost.`;
+}
+
+function segmentedSum(many, more) {
+  if (many === 0) return "";
+  const cut = many === 1 ? "was cut into a segment" : "were cut into segments";
+  return `${format.counted(many, "tracing")}${more} ${cut}: what was traced until then became a trace.`;
+}
+
+/** What several tracings cost together: the time of those that came to nothing. */
+const cost = (aborts) =>
+  lostOf(aborts).length > 0 ? `${format.duration(lostTime(aborts))} lost` : "nothing lost";
 
 function reasonSection({ reason, aborts }, run) {
   const meaning = reasonMeaning(reason);
-  const sums = `  ${format.count(aborts.length)}, ${format.duration(wasted(aborts))}`;
+  const sums = `  ${format.count(aborts.length)}, ${cost(aborts)}`;
   return element(
     "section",
     { "aria-label": reasonTitle(reason) },
@@ -72,7 +91,7 @@ function reasonSection({ reason, aborts }, run) {
 function placeEntry(aborts, run) {
   const [abort] = aborts;
   const first = abort.path_steps.find((step) => step.line === abort.line && step.source !== null);
-  const repeated = `${format.count(aborts.length)} times, ${format.duration(wasted(aborts))} in all`;
+  const repeated = `${format.count(aborts.length)} times, ${cost(aborts)}`;
   return element(
     "article",
     { class: "abort", ...(aborts.length === 1 && named(abort)), tabindex: aborts.length === 1 && -1 },
@@ -108,9 +127,11 @@ function foldedAttempt(abort, i, run) {
   return details;
 }
 
-function verdict({ later }, run) {
+// The terminal says the same (terminal/run_text.py).
+function verdict({ later, lost }, run) {
   if (later === null) return element("span", { class: "verdict never" }, "never compiled after that");
-  return element("a", { class: "verdict", href: traceUrl(run, later) }, `later compiled as trace ${later}`);
+  const text = lost ? "compiled later as" : "what was traced until then became";
+  return element("a", { class: "verdict", href: traceUrl(run, later) }, `${text} trace ${later}`);
 }
 
 function facts(abort) {

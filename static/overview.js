@@ -66,6 +66,7 @@ function timeSection({ id, time, gc, compile_ns: compile, counts }) {
     [format.count(counts["entry bridge"]), counts["entry bridge"] === 1 ? "entry bridge" : "entry bridges"],
     [format.count(counts.bridge), counts.bridge === 1 ? "bridge" : "bridges"],
     [format.count(counts.aborts), counts.aborts === 1 ? "abort" : "aborts"],
+    counts.segmented > 0 && [format.count(counts.segmented), "cut into segments"],
     [format.duration(compile), "compiling"],
     [format.count(counts.gc_minor), `minor collections, ${format.duration(gc?.minor_ns)}`],
     [format.count(counts.gc_major), `major collections, ${format.duration(gc?.major_ns)}`],
@@ -79,7 +80,7 @@ function timeSection({ id, time, gc, compile_ns: compile, counts }) {
     element(
       "ul",
       { class: "figures" },
-      figures.map(([value, name]) => element("li", {}, element("b", {}, value), ` ${name}`)),
+      figures.filter(Boolean).map(([value, name]) => element("li", {}, element("b", {}, value), ` ${name}`)),
     ),
   );
 }
@@ -177,7 +178,8 @@ function tracesSection(view) {
 
 function abortsSection(view) {
   const reasons = Object.entries(view.aborts);
-  if (reasons.length === 0) return null;
+  const { segmented } = view.counts;
+  if (reasons.length === 0 && segmented === 0) return null;
   const row = ([reason, many]) =>
     element(
       "li",
@@ -190,6 +192,10 @@ function abortsSection(view) {
     "Aborts",
     element("a", { href: pageUrl("runs", view.id, "aborts") }, "All aborts"),
     element("ul", { class: "figures" }, reasons.map(row)),
+    segmented > 0 &&
+      nothing(
+        `${format.counted(segmented, "tracing")} cut into ${segmented === 1 ? "a segment" : "segments"}: what was traced until then became a trace.`,
+      ),
   );
 }
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import List, Mapping, Optional
 
 from rich.console import Console
 
-from tracebin.analysis.aborts import is_lost
 from tracebin.analysis.rows import (
     AbortRow,
     Findings,
@@ -129,12 +128,26 @@ def _trace_counts(findings: Findings) -> str:
 
 
 def _abort_counts(findings: Findings) -> str:
-    if not findings.aborts:
+    return _lost_counts(findings) + _segmented_count(findings.counts)
+
+
+def _lost_counts(findings: Findings) -> str:
+    if not findings.counts["aborts"]:
         return "none"
-    lost = sum(row.duration_ns for row in findings.aborts if is_lost(row, findings.traces))
+    lost = sum(row.duration_ns for row in findings.aborts if row.lost)
     by_count = sorted(findings.aborts_by_reason.items(), key=lambda item: (-item[1], item[0]))
     reasons = ", ".join(f"{count} {visible(reason)}" for reason, count in by_count)
-    return f"{len(findings.aborts)}, {duration(lost)} lost: {reasons}"
+    return f"{findings.counts['aborts']}, {duration(lost)} lost: {reasons}"
+
+
+def _segmented_count(counts: Mapping[str, int]) -> str:
+    """Count what PyPy logs like an abort and isn't one (docs/architecture.md)."""
+    many = counts["segmented"]
+    if not many:
+        return ""
+    more = " more" if counts["aborts"] else ""
+    became = "was cut into a segment" if many == 1 else "were cut into segments"
+    return f"; {counted(many, 'tracing')}{more} {became}"
 
 
 def _collections(findings: Findings) -> str:
@@ -271,29 +284,29 @@ def _aborts(findings: Findings, page: Page) -> None:
     page.line()
     page.line(Piece("Aborts", "bold"))
     for row in findings.aborts[:SHOWN_ABORTS]:
-        _abort(row, findings, page)
+        _abort(row, page)
     left = len(findings.aborts) - SHOWN_ABORTS
     if left > 0:
         page.line(Piece(f"  and {left} more"))
 
 
-def _abort(row: AbortRow, findings: Findings, page: Page) -> None:
+def _abort(row: AbortRow, page: Page) -> None:
     page.line(
         Piece(f"  {visible(row.reason)} ", "red"),
         Piece(_title(row.title), "bold"),
         Piece(f" {crop_start(place(row.path, row.line), MAX_PLACE)}", "dim"),
         hang=4,
     )
-    page.line(Piece(f"    {_outcome(row, findings)}"), hang=4)
+    page.line(Piece(f"    {_outcome(row)}"), hang=4)
     for decision in row.inlining:
         page.line(Piece(f"    {visible(decision)}", "dim"), hang=6)
 
 
-def _outcome(row: AbortRow, findings: Findings) -> str:
+def _outcome(row: AbortRow) -> str:
     cost = f"after {counted(row.length, 'merge point')}, {duration(row.duration_ns)}"
     if row.later is None:
         return f"{cost} lost"
-    if is_lost(row, findings.traces):
+    if row.lost:
         return f"{cost} lost; compiled later as trace {row.later}"
     return f"{cost}; what was traced until then became trace {row.later}"
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from tracebin.analysis.aborts import is_lost
 from tracebin.bundle.records import PathStep
 
 
@@ -35,7 +34,23 @@ def test_what_was_cut_into_a_segment_is_not_lost(make):
     aborts = [make.abort(), make.abort(start_ns=50, end_ns=80, reason="ABORT_SEGMENTED_TRACE")]
     findings = make.findings(aborts=aborts, traces=[make.trace(start_ns=50, end_ns=80)])
     assert [row.later for row in findings.aborts] == [0, 0]
-    assert [is_lost(row, findings.traces) for row in findings.aborts] == [True, False]
+    assert [row.lost for row in findings.aborts] == [True, False]
+
+
+def test_a_bridge_cut_into_a_segment_is_found_beside_a_later_loop(make):
+    abort = make.abort(start_ns=50, end_ns=80, reason="ABORT_SEGMENTED_TRACE")
+    traces = [make.trace(kind="bridge", start_ns=50, end_ns=80), make.trace(start_ns=90)]
+    (row,) = make.findings(aborts=[abort], traces=traces).aborts
+    assert (row.later, row.lost) == (0, False)
+
+
+def test_only_what_was_lost_counts_as_an_abort(make):
+    segmented = make.abort(start_ns=50, end_ns=80, reason="ABORT_SEGMENTED_TRACE")
+    never = make.abort(offset=99, reason="ABORT_SEGMENTED_TRACE")
+    traces = [make.trace(start_ns=50, end_ns=80)]
+    findings = make.findings(aborts=[make.abort(), segmented, never], traces=traces)
+    assert (findings.counts["aborts"], findings.counts["segmented"]) == (2, 1)
+    assert findings.overview().aborts == {"ABORT_TOO_LONG": 1, "ABORT_SEGMENTED_TRACE": 1}
 
 
 def test_a_loop_is_taken_before_a_bridge_from_the_same_place(make):

@@ -12,7 +12,7 @@ def test_aborts_of_one_place_are_together_under_their_reason(page: Page, run: st
     section = page.get_by_role("region", name="Trace too long")
     expect(section.locator("h2")).to_contain_text("ABORT_TOO_LONG")
     expect(section.locator("article")).to_have_count(1)
-    expect(section.locator("article h3")).to_contain_text("2 times, 10.0 ms in all")
+    expect(section.locator("article h3")).to_contain_text("2 times, 10.0 ms lost")
     expect(section.locator(".first")).to_have_text("for step in range(n):")
 
 
@@ -29,8 +29,27 @@ def test_an_attempt_tells_what_pypy_did_and_where_it_went(page: Page, run: str) 
 
 def test_the_trace_compiled_later_is_a_link(page: Page, run: str) -> None:
     page.goto(f"/runs/{run}/aborts")
-    page.locator("details.attempt").first.get_by_role("link", name="later compiled as trace 4").click()
+    page.locator("details.attempt").first.get_by_role("link", name="compiled later as trace 4").click()
     page.wait_for_url("**/traces/4")
+
+
+def test_what_was_cut_into_a_segment_is_not_lost(page: Page, run: str) -> None:
+    answer = page.request.get(f"/api/v1/runs/{run}/aborts").json()
+    lost = answer["aborts"][0]
+    cut = {**lost, "id": 1, "reason": "ABORT_SEGMENTED_TRACE", "lost": False}
+    reasons = {"ABORT_TOO_LONG": 1, "ABORT_SEGMENTED_TRACE": 1}
+    told = {**answer, "by_reason": reasons, "aborts": [cut, lost]}
+    page.route("**/api/v1/runs/*/aborts", lambda route: route.fulfill(json=told))
+    page.goto(f"/runs/{run}/aborts")
+    expect(page.locator("main header p")).to_have_text(
+        "1 tracing came to nothing, 5.00 ms lost. 1 tracing more was cut into a segment: what was traced "
+        "until then became a trace."
+    )
+    expect(page.locator("h2")).to_have_text(
+        [re.compile("TOO_LONG +1, 5.00 ms lost"), re.compile("SEGMENTED_TRACE +1, nothing lost")]
+    )
+    became = page.get_by_role("link", name="what was traced until then became trace 4")
+    expect(page.get_by_role("region", name="Segmented").locator(became)).to_be_visible()
 
 
 def test_a_long_path_is_shown_in_parts(page: Page, run: str) -> None:

@@ -21,6 +21,17 @@ def test_it_says_what_ran_and_where_the_time_went(page: Page, run: str) -> None:
     expect(page.get_by_text("Trace too long")).to_be_visible()
 
 
+def test_tracings_cut_into_segments_are_no_aborts(page: Page, run: str) -> None:
+    view = page.request.get(f"/api/v1/runs/{run}").json()
+    view["counts"] = {**view["counts"], "aborts": 2, "segmented": 3}
+    page.route(f"**/api/v1/runs/{run}", lambda route: route.fulfill(json=view))
+    page.goto(f"/runs/{run}")
+    figures = page.get_by_role("listitem")
+    expect(figures.filter(has_text="abort").first).to_have_text("2 aborts")
+    expect(figures.filter(has_text="segments")).to_have_text("3 cut into segments")
+    expect(page.get_by_text("3 tracings cut into segments: what was traced")).to_be_visible()
+
+
 def test_output_is_text_whatever_it_holds(page: Page, run: str) -> None:
     page.goto(f"/runs/{run}")
     expect(page.get_by_label("stdout", exact=True)).to_have_text("<b>499500</b>\n")

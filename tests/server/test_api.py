@@ -180,7 +180,7 @@ def test_aborts(get: Any) -> None:
     answer = get("/aborts")
     assert (answer["total"], answer["by_reason"]) == (1, {"ABORT_TOO_LONG": 1})
     (row,) = answer["aborts"]
-    assert row["later"] == 0
+    assert (row["later"], row["lost"]) == (0, True)
     assert row["path_steps"][0]["source"] == "    for i in range(n):"
 
 

@@ -437,6 +437,14 @@ def test_a_run_of_before_is_made_anew_when_it_is_asked_for(api: Api, store: Stor
     assert store.sweep() == 0
 
 
+def test_aborts_of_a_run_of_before_say_whether_they_were_lost(api: Api, store: Store) -> None:
+    before = api("/aborts")
+    with store.database.writing() as session:
+        session.execute(text("UPDATE runs SET derived = 6"))
+        session.execute(text("UPDATE aborts SET row = json_remove(row, '$.lost')"))
+    assert api("/aborts") == before
+
+
 def test_an_empty_run(client: FlaskClient, upload: Any, bundle: r.Bundle, encoded: Any) -> None:
     nothing = r.Bundle(run=replace(bundle.run, duration_ns=0), processes=bundle.processes)
     api = Api(client, upload(encoded(nothing)).get_json()["id"])

@@ -98,6 +98,7 @@ class Make:
             "inlining": ["disabled inlining g"],
             "longest": "g",
             "later": 0,
+            "lost": True,
             "path_steps": [],
         }
         return rows.AbortRow(**{**values, **changes})
@@ -109,13 +110,22 @@ class Make:
             rows.TimeShare(s, shares.get(s, 0) * 1_000_000, shares.get(s, 0) / 1000)
             for s in rows.SHARE_STATES
         ]
-        counts = {"loop": 1, "entry bridge": 0, "bridge": 2, "aborts": 1, "gc_minor": 14, "gc_major": 2}
+        counts = {"loop": 1, "entry bridge": 0, "bridge": 2, "aborts": 1, "segmented": 0}
         values = {
             "run": Make.run(),
             "processes": [],
             "threads": [],
             "time": rows.TimeUse(1_000_000_000, 900 if shares else 0, bar),
-            "counts": {**counts, "samples": 900, "calls": 0, "own_traces": 0, "functions": 1, "files": 1},
+            "counts": {
+                **counts,
+                "gc_minor": 14,
+                "gc_major": 2,
+                "samples": 900,
+                "calls": 0,
+                "own_traces": 0,
+                "functions": 1,
+                "files": 1,
+            },
             "gc": rows.GcSums(60_000_000, 36_000_000, 9_000_000),
             "aborts_by_reason": {"ABORT_TOO_LONG": 1},
             "compile_ns": 4_000_000,

@@ -89,9 +89,11 @@ def test_the_page_has_a_bar_for_every_state_that_had_time(make, printed):
 
 
 def test_the_page_has_functions_traces_and_aborts(make, printed):
-    aborts = [make.abort(), make.abort(later=None), make.abort(later=1)]
-    traces = [make.trace(start_ns=77), make.trace(id=1, start_ns=5)]
-    lines = printed(show, make.findings(aborts=aborts, traces=traces)).splitlines()
+    aborts = [make.abort(), make.abort(later=None), make.abort(later=1, lost=False)]
+    counts = {**make.findings().counts, "aborts": 2, "segmented": 1}
+    reasons = {"ABORT_TOO_LONG": 2}
+    findings = make.findings(aborts=aborts, aborts_by_reason=reasons, counts=counts)
+    lines = printed(show, findings, width=100).splitlines()
     assert any(
         line.split() == ["500", "ms", "900", "ms", "200", "ms", "300", "ms", "Body.f", "prog.py:3"]
         for line in lines
@@ -101,7 +103,14 @@ def test_the_page_has_functions_traces_and_aborts(make, printed):
     assert "    after 812 merge points, 2.50 ms lost" in lines
     assert "    after 812 merge points, 2.50 ms; what was traced until then became trace 1" in lines
     assert "    disabled inlining g" in lines
-    assert "  aborts    3, 5.00 ms lost: 1 ABORT_TOO_LONG" in lines
+    assert "  aborts    2, 5.00 ms lost: 2 ABORT_TOO_LONG; 1 tracing more was cut into a segment" in lines
+
+
+def test_a_run_whose_tracings_were_only_cut_into_segments_lost_nothing(make, printed):
+    counts = {**make.findings().counts, "aborts": 0, "segmented": 2}
+    aborts = [make.abort(reason="ABORT_SEGMENTED_TRACE", lost=False)] * 2
+    text = printed(report, make.findings(aborts=aborts, aborts_by_reason={}, counts=counts))
+    assert "  aborts    none; 2 tracings were cut into segments\n" in text
 
 
 def test_functions_of_exact_calls_have_their_number(make, printed):
