@@ -4,6 +4,7 @@ import { traceUrl } from "../api.js";
 import { element, fill } from "../element.js";
 import * as format from "../format.js";
 import { momentText } from "./ticks.js";
+import { callNoun, countedCalls } from "./words.js";
 
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
 const GAP = 12;
@@ -38,7 +39,7 @@ export function card() {
      *
      * `merged` says of merged calls how many there are and what they take; the facts are those of the longest.
      */
-    show({ row, call, each, sum, span, run, merged = null }, { clientX, clientY }) {
+    show({ row, call, each, sum, span, run, source, merged = null }, { clientX, clientY }) {
       const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
       const many = row.count > 1;
       stay();
@@ -49,7 +50,11 @@ export function card() {
         merged && element("p", {}, `${merged}; of the longest:`),
         many &&
           !merged &&
-          element("p", {}, `${format.count(row.count)} calls too short to tell apart here; of the longest:`),
+          element(
+            "p",
+            {},
+            `${countedCalls(row.count, row.block.source)} too short to tell apart here; of the longest:`,
+          ),
         element(
           "dl",
           { class: "facts" },
@@ -60,12 +65,15 @@ export function card() {
           ),
           fact("itself", format.duration(call.self_ns)),
           fact("begins", momentText(call.start_ns, call.duration_ns)),
-          fact("calls", format.count(call.children)),
+          fact("calls", countedCalls(call.children, row.block.source)),
           call.state !== null && fact("VM state", STATES[call.state]),
           call.trace !== null &&
             fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
           sum &&
-            fact("all its calls", `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`),
+            fact(
+              `all its ${callNoun(source)}`,
+              `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`,
+            ),
         ),
       );
       root.hidden = false;

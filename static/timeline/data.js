@@ -7,6 +7,7 @@ import { eventRows } from "./events.js";
 import { windowOfParts } from "./matches.js";
 import { fixedStore, windowStore } from "./store.js";
 import { treeRows } from "./trees.js";
+import { countedCalls } from "./words.js";
 
 // The server answers with 20,000 rows at most; of sixteen depths at a time that is fine enough in all but the
 // densest places.
@@ -219,8 +220,7 @@ export function threadTitle(thread, processes) {
 
 /** A thread's source in words. */
 export function sourceNote({ source, calls, depths }, interval) {
-  const many =
-    source === "exact" ? format.counted(calls, "call") : format.counted(calls, "stretch", "stretches");
+  const many = countedCalls(calls, source);
   const edges =
     source === "sampled" && interval ? `, from samples: edges known to ${format.duration(interval)}` : "";
   return `${many}, ${format.counted(depths, "level")} deep${edges}`;

@@ -2,7 +2,8 @@
 
 import * as format from "../format.js";
 import { colouring, stableColour } from "./colours.js";
-import { onlyText } from "./filter.js";
+import { KIND_NAMES, TRACK_ROWS } from "./events.js";
+import { EVENT_KINDS, onlyText } from "./filter.js";
 
 const SHOWN = 12;
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native", "unknown"];
@@ -52,6 +53,39 @@ const pauseEntries = ({ count, total }) =>
         },
       ]
     : [];
+
+const SHORT_NAMES = { minor: "minor", "major step": "step of a major", major: "major", abort: "aborted" };
+
+/**
+ * Name the colours above the calls: [{title, note, entries}], of VM states and of each track that isn't hidden.
+ *
+ * `shares` are those of the VM's states in view, or null while they are not known; `bands` are the tracks laid over
+ * the calls.
+ */
+export function keyOf({ palette, shares, hidden, whose, bands }) {
+  const states = STATES.map((state, i) => ({
+    colour: palette.states[i],
+    text: state,
+    note: shares ? format.share(shares[i]) : "",
+  })).filter((_, i) => shares && shares[i] > 0);
+  const tracks = [...new Set(TRACK_ROWS.map(({ track }) => track))].filter((track) => track !== "marks");
+  return [
+    !hidden.has("ribbon") && states.length > 0 && { title: "VM state", note: whose, entries: states },
+    ...tracks
+      .filter((track) => !hidden.has(track))
+      .map((track) => ({
+        title: track.toUpperCase(),
+        note: bands.has(track) ? `bands: hatched ${track === "jit" ? "rising" : "falling"}` : "",
+        entries: TRACK_ROWS.filter((row) => row.track === track)
+          .flatMap(({ kinds }) => kinds)
+          .map((kind) => ({
+            colour: palette.events[EVENT_KINDS.indexOf(kind)],
+            text: SHORT_NAMES[kind] ?? KIND_NAMES[kind],
+            note: "",
+          })),
+      })),
+  ].filter(Boolean);
+}
 
 const LEGENDS = {
   function: (facts) => ({

@@ -8,11 +8,12 @@ import { applies, litFunctions, litRows } from "./dim.js";
 import { countEvents } from "./events.js";
 import { FilterFault, makeMatcher, parseFilter } from "./filter.js";
 import { Inside } from "./inside.js";
-import { legendOf, sumOf } from "./legend.js";
-import { showLegend } from "./panel.js";
+import { keyOf, legendOf, sumOf } from "./legend.js";
+import { showKey, showLegend } from "./panel.js";
 import { pausedTime } from "./pauses.js";
 import { viewShares } from "./ribbon.js";
 import { windowStore } from "./store.js";
+import { countedCalls } from "./words.js";
 
 // Of a selected time the shares of states are asked for in so many parts.
 const SHARES = 1000;
@@ -102,6 +103,25 @@ export class Looks {
       paused: pausedTime(info.processes, state.range),
     };
     showLegend(this.page.panel.legend, legendOf(state.colour, facts));
+    this.showKey();
+  }
+
+  /** Name the colours above the calls; the shares are of what is in view, as the ribbon shows it. */
+  showKey() {
+    const { thread, state, views, called, palette, panel } = this.page;
+    // Merged calls have no tracks above them.
+    if (views.kind !== "time") return showKey(panel.key, []);
+    const when = views.isWhole("time") ? "" : "in view";
+    const whose = [called.length > 1 && thread && `of ${thread.title}`, when].filter(Boolean).join(", ");
+    // Where calls are coloured by it, the legend itself names the states.
+    const hidden = state.colour === "state" ? new Set([...state.hidden, "ribbon"]) : state.hidden;
+    const shares = thread ? this.sharesIn(this.page.data.states(thread.id), views.ranges.time) : null;
+    showKey(panel.key, keyOf({ palette, shares, hidden, whose, bands: state.bands }));
+  }
+
+  sharesIn(store, range, width = this.page.stage.size.width) {
+    const answer = store.layers(range, width).at(-1)?.answer;
+    return answer ? viewShares(answer, range) : null;
   }
 
   ofWhat() {
@@ -135,14 +155,10 @@ export class Looks {
 
   /** The shares of the VM's states of the chosen thread, in the selected time or else in view; null while not known. */
   shares() {
-    const { thread, state, stage, views, data } = this.page;
+    const { thread, state, views, data } = this.page;
     if (!thread) return null;
-    const range = state.range ?? (views.kind === "time" ? this.page.range : data.domain);
-    const [store, width] = state.range
-      ? [this.chosenStates(thread.id), SHARES]
-      : [data.states(thread.id), stage.size.width];
-    const answer = store.layers(range, width).at(-1)?.answer;
-    return answer ? viewShares(answer, range) : null;
+    if (state.range) return this.sharesIn(this.chosenStates(thread.id), state.range, SHARES);
+    return this.sharesIn(data.states(thread.id), views.kind === "time" ? this.page.range : data.domain);
   }
 
   /** What the legend is to be made from and isn't on the picture, as the drawing's other wishes. */
@@ -170,6 +186,7 @@ export class Looks {
   /** All that was asked for is there: tell what hangs on it. */
   settled() {
     if (this.page.state.colour === "state") this.showLegend();
+    else this.showKey();
     if (this.matcher.events) this.countMatches();
     this.inside.tell();
   }
@@ -230,7 +247,7 @@ export class Looks {
     const sum = sumOf(new Map(found));
     const all = sumOf(this.page.totals).self;
     const part = format.share(all > 0 ? sum.self / all : 0);
-    return `${format.counted(found.length, "function")}, ${format.counted(sum.calls, "call")}, ${part}`;
+    return `${format.counted(found.length, "function")}, ${countedCalls(sum.calls, this.page.source)}, ${part}`;
   }
 
   /** The events that match, of those at hand, in words; null where the filter says nothing of events. */

@@ -283,6 +283,12 @@ export class TimelinePage {
     return this.sums.asked;
   }
 
+  /** Where the sums of all threads are from: exact, sampled, or both. */
+  get source() {
+    const found = new Set(this.called.map(({ id }) => this.sourceOf(id)));
+    return found.size > 1 ? "both" : ([...found][0] ?? "exact");
+  }
+
   sourceOf = (id) => {
     const sources = this.threads.find((thread) => thread.id === id)?.sources ?? [];
     const sampled = this.state.sampled.has(id) && sources.find(({ source }) => source === "sampled");

@@ -6,23 +6,24 @@ import * as format from "../format.js";
 import { KIND_NAMES } from "./events.js";
 import { cssOf } from "./palette.js";
 import { momentText } from "./ticks.js";
-import { sinceWords } from "./words.js";
+import { callNoun, countedCalls, sinceWords } from "./words.js";
 
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
 
-/** Make the panel: {element, details, legend}. */
+/** Make the panel: {element, details, legend, key}. */
 export function panel() {
   const details = element("section", { class: "details", "aria-label": "Selection", tabindex: -1 });
   const legend = element("section", { class: "legend", "aria-label": "Legend" });
-  return { element: element("aside", { class: "panel" }, details, legend), details, legend };
+  const key = element("section", { class: "key", "aria-label": "Colours above the calls" });
+  return { element: element("aside", { class: "panel" }, details, legend, key), details, legend, key };
 }
 
 const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
 const action = (text, onclick, title = null) =>
   element("button", { type: "button", "data-key": text, onclick, title }, text);
 
-/** The facts of a call, or with `call` null of a function alone, with links and ways to go on; `sum` is its function's {calls, total, self}. */
-export function showCall(place, { call, each, sum, run, span }, actions) {
+/** The facts of a call, or with `call` null of a function alone, with links and ways to go on; `sum` is its function's {calls, total, self}, by `source`. */
+export function showCall(place, { call, each, sum, run, span, source }, actions) {
   fill(
     place,
     element("h2", { class: "code", title: each.qualname }, each.qualname),
@@ -30,9 +31,13 @@ export function showCall(place, { call, each, sum, run, span }, actions) {
     element(
       "dl",
       { class: "facts" },
-      call && callFacts(call, run, span),
+      call && callFacts(call, run, span, call.source),
       each.module && fact("module", each.module),
-      sum && fact("all its calls", `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`),
+      sum &&
+        fact(
+          `all its ${callNoun(source)}`,
+          `${format.count(sum.calls)}, ${format.duration(Math.round(sum.total))}`,
+        ),
       sum && fact("all, itself", format.duration(Math.round(sum.self)), jittedNote(sum)),
       sum && fact("compiled", sinceWords(sum, each.id)),
     ),
@@ -52,13 +57,13 @@ const jittedNote = ({ self, jitted }) =>
   self > 0 &&
   element("span", { class: "soft" }, `, ${format.share(jitted / self)} of it jitted`);
 
-function callFacts(call, run, span) {
+function callFacts(call, run, span, source) {
   const share = format.share(span > 0 ? call.duration / span : 0);
   return [
     fact("begins", momentText(call.start, call.duration)),
     fact("takes", format.duration(call.duration), element("span", { class: "soft" }, ` ${share} of the run`)),
     call.self !== undefined && fact("itself", format.duration(call.self)),
-    call.children !== undefined && fact("calls", format.counted(call.children, "call")),
+    call.children !== undefined && fact("calls", countedCalls(call.children, source)),
     fact("level", String(call.depth)),
     call.state >= 0 && fact("VM state", STATES[call.state]),
     call.trace >= 0 &&
@@ -96,6 +101,20 @@ export function showEvent(place, { event, run, mark }) {
 /** What stands there while nothing is selected. */
 export function showNothing(place, text) {
   fill(place, element("p", { class: "soft" }, text));
+}
+
+/** Name the colours above the calls: groups are {title, note, entries: [{colour, text, note}]}. */
+export function showKey(place, groups) {
+  const entry = ({ colour, text, note }) => {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.background = cssOf(colour);
+    return element("li", {}, swatch, text, note && element("span", { class: "soft" }, note));
+  };
+  const group = ({ title, note, entries }) => [
+    element("h3", { class: "key-title" }, title, note && element("span", { class: "soft" }, note)),
+    element("ul", {}, entries.map(entry)),
+  ];
+  fill(place, groups.map(group));
 }
 
 /** The legend: entries are {colour: pixel, or pattern: class, text, note, hint, act or null}, marks too. */

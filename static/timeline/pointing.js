@@ -4,7 +4,7 @@ import { Refusal } from "../api.js";
 import * as format from "../format.js";
 import { pauseAt, pauseWords } from "./pauses.js";
 import { momentText } from "./ticks.js";
-import { eventWords, mergedWords, rowWords } from "./words.js";
+import { countedCalls, eventWords, mergedWords, rowWords } from "./words.js";
 
 const NAMED = ["mark", "span"];
 
@@ -70,8 +70,8 @@ export class Pointing {
   wordsOf(row) {
     const { page } = this;
     const [each, sum] = [page.functionOf(row.what), page.sums.all.get(row.what)];
-    if (page.views.kind === "time") return rowWords(row, each, sum, page.span);
-    return mergedWords(row, each, sum, page.domain[1]);
+    if (page.views.kind === "time") return rowWords(row, each, sum, page.span, page.source);
+    return mergedWords(row, each, sum, page.domain[1], page.source);
   }
 
   /** Point at an event of the tracks, or at none. */
@@ -113,8 +113,9 @@ export class Pointing {
     const merged =
       page.views.kind === "time"
         ? null
-        : `${format.counted(row.count, "call")} this way, ${format.duration(Math.round(row.duration))} together`;
-    page.card.show({ row, call, each, sum, span: page.span, run: page.run, merged }, place);
+        : `${countedCalls(row.count, row.block.source)} this way, ${format.duration(Math.round(row.duration))} together`;
+    const { span, run, source } = page;
+    page.card.show({ row, call, each, sum, span, run, merged, source }, place);
   }
 
   say(text) {

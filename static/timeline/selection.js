@@ -307,7 +307,11 @@ export class Selection {
       },
       only: () => page.looks.setFilter(onlyText(page.functionOf(id), page.functions)),
     };
-    showCall(place, { call, each: page.functionOf(id), sum: page.sums.all.get(id), run, span }, actions);
+    showCall(
+      place,
+      { call, each: page.functionOf(id), sum: page.sums.all.get(id), run, span, source: page.source },
+      actions,
+    );
   }
 
   async showMark(event) {

@@ -3,7 +3,7 @@
 import { element, fill } from "../element.js";
 import * as format from "../format.js";
 import { barCell } from "../links.js";
-import { sinceWords } from "./words.js";
+import { callNoun, sinceWords } from "./words.js";
 
 const COLUMNS = [
   ["name", "Function"],
@@ -19,6 +19,8 @@ const FACTS = [
 ];
 const EXACT = "Exact calls come without samples: how much of them ran in compiled code isn't known.";
 const SHOWN = 500;
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** Sort the functions of totals; names go up, numbers down, unless told. */
 export function sortRows(rows, sort, order) {
@@ -50,8 +52,8 @@ export function table(actions) {
       if (document.activeElement.closest("tr[data-function]"))
         row?.querySelector("button").focus({ preventScroll: true });
     },
-    /** Show rows {each, sum, lit, colour}, or why there are none; `selected` is a function's id or null. */
-    draw({ rows, sort, order, selected, nothing }) {
+    /** Show rows {each, sum, lit, colour}, by `source`, or why there are none; `selected` is a function's id or null. */
+    draw({ rows, sort, order, selected, nothing, source }) {
       const sorted = sortRows(rows, sort, order);
       shown = sorted.slice(0, SHOWN).map(({ each }) => each.id);
       const most = Object.fromEntries(
@@ -68,7 +70,10 @@ export function table(actions) {
             element(
               "tr",
               {},
-              COLUMNS.map((column) => head(column, sort, order, actions)),
+              COLUMNS.map(([key, title]) => {
+                const named = key === "calls" ? capital(callNoun(source)) : title;
+                return head([key, named], sort, order, actions);
+              }),
               FACTS.map(([title, why]) =>
                 element("th", { class: "number", scope: "col", title: why }, title),
               ),

@@ -6,6 +6,7 @@ import { sourceNote } from "./data.js";
 import { clampRange } from "./geometry.js";
 import { listedIn } from "./listed.js";
 import { pausedNote } from "./pauses.js";
+import { countedCalls } from "./words.js";
 
 const NO_CALLS = "No call was recorded, and no sample fell into Python code.";
 const KINDS = { time: "time", lines: "time", table: "time", merged: "merged", sandwich: "sandwich" };
@@ -181,9 +182,7 @@ export class Views {
     const sums = [...this.page.sums.of(thread.id).values()];
     if (this.page.sums.asked) return null;
     const calls = sums.reduce((sum, each) => sum + each.calls, 0);
-    const many =
-      source === "exact" ? format.counted(calls, "call") : format.counted(calls, "stretch", "stretches");
-    return `${many} in the selected time`;
+    return `${countedCalls(calls, source)} in the selected time`;
   }
 
   sourceChoice(thread, name) {
@@ -257,7 +256,7 @@ export class Views {
         kind: "line",
         group: "lines",
         title: each.qualname,
-        note: [format.place(each.path, each.line), format.counted(calls, "call"), times]
+        note: [format.place(each.path, each.line), countedCalls(calls, source), times]
           .filter(Boolean)
           .join(" · "),
         thread: thread.id,
@@ -374,7 +373,7 @@ export class Views {
       upward,
       parts: [{ first: 0, depths, store, offset: 0 }],
     });
-    const sums = sandwichSums(page.totalsOf(thread.id).get(of), answer);
+    const sums = sandwichSums(page.totalsOf(thread.id).get(of), answer, source);
     const blocks = () => [
       block(
         "callers",
@@ -392,15 +391,15 @@ export class Views {
     const { page } = this;
     if (page.state.view !== "table") return;
     const listed = listedIn(page);
-    page.table.draw(listed);
+    page.table.draw({ ...listed, source: page.source });
     if (listed.rows.length > 0) this.scrollBack();
   }
 }
 
 /** What is known of the function in the middle; a call in another of its own counts in that one's time. */
-function sandwichSums(sum, { calls, total_ns, self_ns }) {
+function sandwichSums(sum, { calls, total_ns, self_ns }, source) {
   const all = sum ?? { calls, self: self_ns };
   const outermost = all.calls > calls ? ` (${format.count(calls)} of them not in another of its own)` : "";
   const times = `${format.duration(total_ns)}, itself ${format.duration(all.self)}`;
-  return `${format.counted(all.calls, "call")}${outermost}, ${times}`;
+  return `${countedCalls(all.calls, source)}${outermost}, ${times}`;
 }

@@ -6,23 +6,38 @@ import { momentText } from "./ticks.js";
 
 const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"];
 
-/** A row of merged calls under the pointer; `of` is all the time that is merged. */
-export function mergedWords(row, each, sum, of) {
+// What a source has for calls: runs of equal samples are none, and there may be several in one.
+const NOUNS = {
+  exact: ["call", "calls"],
+  sampled: ["stretch", "stretches"],
+  both: ["call or stretch", "calls and stretches"],
+};
+
+/** Count the calls of a source: exact, sampled, or both. */
+export const countedCalls = (count, source) => format.counted(count, ...NOUNS[source]);
+
+export const callNoun = (source) => NOUNS[source][1];
+
+/** What a function's calls take together, as far as it is known. */
+const allWords = (sum, source) =>
+  sum && `all its ${countedCalls(sum.calls, source)}: ${format.duration(Math.round(sum.total))}`;
+
+/** A row of merged calls under the pointer; `of` is all the time that is merged, `source` where the sum is from. */
+export function mergedWords(row, each, sum, of, source) {
   const name = `${each.qualname} ${format.place(each.path, each.line)}`.trim();
   const times = `${format.duration(Math.round(row.duration))}, ${format.share(row.duration / of)} of what is merged`;
-  const all =
-    sum && `all its ${format.counted(sum.calls, "call")}: ${format.duration(Math.round(sum.total))}`;
-  return [name, `${format.counted(row.count, "call")} this way: ${times}`, all].filter(Boolean).join("  ·  ");
+  const many = countedCalls(row.count, row.block.source);
+  return [name, `${many} this way: ${times}`, allWords(sum, source)].filter(Boolean).join("  ·  ");
 }
 
-/** A row under the pointer: what it is, how long, and how much its function takes in all. */
-export function rowWords(row, each, sum, span) {
+/** A row under the pointer: what it is, how long, and how much its function takes in all, by `source`. */
+export function rowWords(row, each, sum, span, source) {
   const parts = [];
   const name = `${each.qualname} ${format.place(each.path, each.line)}`.trim();
   if (row.count > 1) {
     const busy = row.duration > 0 ? row.busy / row.duration : 1;
     parts.push(
-      `${format.count(row.count)} calls in ${format.duration(row.duration)}, ${format.share(busy)} busy`,
+      `${countedCalls(row.count, row.block.source)} in ${format.duration(row.duration)}, ${format.share(busy)} busy`,
     );
     parts.push(`longest: ${name}`);
   } else {
@@ -30,9 +45,7 @@ export function rowWords(row, each, sum, span) {
     if (row.start >= 0) parts.push(`at ${momentText(row.start, row.duration)}`);
   }
   if (row.state >= 0) parts.push(STATES[row.state]);
-  if (sum)
-    parts.push(`all its ${format.counted(sum.calls, "call")}: ${format.duration(Math.round(sum.total))}`);
-  return parts.join("  ·  ");
+  return [...parts, allWords(sum, source)].filter(Boolean).join("  ·  ");
 }
 
 /** An event under the pointer; `name` is that of a mark or span, where it is known. */

@@ -6,7 +6,7 @@ import { applies, litFunctions, litRows } from "../../static/timeline/dim.js";
 import { countEvents, eventRows, levelsOf } from "../../static/timeline/events.js";
 import { EVENT_KINDS } from "../../static/timeline/filter.js";
 import { functionIn } from "../../static/timeline/functions.js";
-import { legendOf, sumOf } from "../../static/timeline/legend.js";
+import { keyOf, legendOf, sumOf } from "../../static/timeline/legend.js";
 import { mix, paintRows, rowAt } from "../../static/timeline/raster.js";
 import { functionsOf } from "./timeline-fixtures.js";
 
@@ -241,6 +241,25 @@ test("the loops of other drivers are in every legend of functions, in the colour
   const look = { functions: Uint32Array.of(1, 2, 3), states: Uint32Array.of(9), row: null, highlight: -2 };
   assert.deepEqual([...rowColours(rows, look, null)], [3]);
   assert.deepEqual([...rowColours(rows, { ...look, dim: 7 }, litRows(Uint8Array.of(1, 1, 0), null))], [7]);
+});
+
+test("the colours above the calls have names, but those of tracks that are hidden", () => {
+  const events = Uint32Array.from(EVENT_KINDS, (_, i) => i);
+  const of = (more) =>
+    keyOf({
+      palette: { ...PALETTE, events },
+      shares: [0.25, 0.5, 0, 0, 0, 0, 0.25],
+      hidden: new Set(),
+      whose: "in view",
+      bands: new Set(["gc"]),
+      ...more,
+    }).map(({ title, note, entries }) => [title, note, entries.map(({ text }) => text).join(" ")]);
+  const [state, jit, gc] = of({});
+  assert.deepEqual(state, ["VM state", "in view", "interpreted jitted unknown"]);
+  assert.deepEqual(jit, ["JIT", "", "tracing optimising assembling aborted"]);
+  assert.deepEqual(gc, ["GC", "bands: hatched falling", "minor step of a major major"]);
+  assert.deepEqual(of({ hidden: new Set(["ribbon", "gc"]) }), [jit]);
+  assert.deepEqual(of({ shares: null }), [jit, gc]);
 });
 
 test("threads and processes are counted with what was called in them, states with what they are of", () => {
