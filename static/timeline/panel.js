@@ -14,7 +14,7 @@ const STATES = ["interpreted", "jitted", "blackhole", "tracing", "gc", "native"]
 export function panel() {
   const details = element("section", { class: "details", "aria-label": "Selection", tabindex: -1 });
   const legend = element("section", { class: "legend", "aria-label": "Legend" });
-  const key = element("section", { class: "key", "aria-label": "Colours above the calls" });
+  const key = element("section", { class: "key", "aria-label": "Key to VM state and tracks" });
   return { element: element("aside", { class: "panel" }, details, legend, key), details, legend, key };
 }
 
