@@ -100,7 +100,7 @@ export const GESTURES = [
   ["wheel sideways, Shift-wheel", "move through time"],
   ["drag, one finger", "move the picture"],
   ["drag in the ruler or the overview", "select a time: lists and totals are of it alone"],
-  ["drag the overview's lens", "move or change what is in view"],
+  ["drag the overview's lens, click beside it", "move or change what is in view"],
   ["drag in the ruler of merged calls", "zoom to it"],
   ["click on JIT work or an abort", "open its trace or the abort"],
   ["Shift-drag", "measure"],

@@ -12,16 +12,18 @@ const HEIGHT = 48;
 const MOST_ROW = 8;
 const LEAST_ROW = 2;
 const APART = 2;
+// A press that moves less is a click.
+const CLICK_PX = 5;
 // A lens over more than this of the run would leave nothing to drag over.
 const ALMOST_ALL = 0.985;
 
-/** Make the overview; `actions` are look(range) for the lens and choose(range) for a time selected beside it. */
+/** Make the overview; `actions` are look(range) for the lens, choose(range) for a time selected beside it, and ended(). */
 export function minimap(gutter, actions) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const label = element("span", { class: "label" });
   const root = element(
     "div",
-    { class: "minimap", title: "drag the lens to move it; drag beside it to select a time" },
+    { class: "minimap", title: "drag the lens to move it, or click beside it; drag there to select a time" },
     label,
     canvas,
   );
@@ -35,7 +37,8 @@ export function minimap(gutter, actions) {
   let domain = [0, 1];
   let drawn = null;
   let making = false;
-  let latest = null;
+  let pressed = 0;
+  let seen = domain;
 
   const timeAt = (x) => domain[0] + (x / width) * (domain[1] - domain[0]);
   const xOf = (time) => ((time - domain[0]) / (domain[1] - domain[0])) * width;
@@ -44,19 +47,30 @@ export function minimap(gutter, actions) {
     if (!event.sourceEvent) return;
     const [from, to] = event.selection ?? [0, 0];
     making = to - from < 1;
+    pressed = timeAt(from);
   });
   brush.on("brush", (event) => {
     if (!event.sourceEvent || !event.selection) return;
-    latest = event.selection.map(timeAt);
-    if (!making) actions.look(latest);
-    else mark(latest);
+    const range = event.selection.map(timeAt);
+    if (making) mark(range);
+    else actions.look(range);
   });
   brush.on("end", (event) => {
     if (!event.sourceEvent) return;
-    if (making && event.selection) actions.choose(event.selection.map(timeAt));
-    else actions.ended();
+    const [from, to] = event.selection ?? [0, 0];
+    if (making && to - from >= CLICK_PX) actions.choose([from, to].map(timeAt));
+    else {
+      if (making) actions.look(around(pressed));
+      actions.ended();
+    }
     making = false;
   });
+
+  /** Where the lens is with its middle at a time. */
+  function around(time) {
+    const half = (seen[1] - seen[0]) / 2;
+    return [time - half, time + half];
+  }
 
   function mark(range) {
     const [left, right] = range ? range.map(xOf) : [0, 0];
@@ -85,6 +99,7 @@ export function minimap(gutter, actions) {
      */
     draw({ bands, threads, paint, palette, span, range, chosen, ratio }, wide) {
       domain = span;
+      seen = range;
       tellHowMany(bands.length, threads);
       if (wide !== width) {
         width = wide;

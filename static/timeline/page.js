@@ -76,7 +76,7 @@ export class TimelinePage {
       look: (range) => this.look(range, "time"),
       choose: (range) => {
         this.chooseRange(range);
-        this.ways.to(range, "selected time", "time");
+        this.ways.to(this.state.range, "selected time", "time");
       },
       ended: () => this.ended(),
     });
@@ -248,7 +248,8 @@ export class TimelinePage {
   }
 
   markRange(range) {
-    this.state.range = range && clampRange(range, this.data.domain, 1);
+    // Whole nanoseconds, as the URL has it: a link is to show the same.
+    this.state.range = range && clampRange(range, this.data.domain, 1).map(Math.round);
     this.drawing.schedule();
   }
 

@@ -45,3 +45,13 @@ def test_the_table_has_room_for_names_and_all_columns(page: Page, run: str, when
     assert min(names.evaluate_all(room)) >= 220
     for column in page.locator(".table-pane thead th").all():
         expect(column).to_be_in_viewport(ratio=1)
+
+
+def test_what_the_status_line_has_no_room_for_ends_in_an_ellipsis(page: Page, run: str, when: When) -> None:
+    page.goto(f"/runs/{run}/timeline")
+    when()
+    # Texts that are children of a flex box are cut without one.
+    style = page.locator(".status").evaluate(
+        "each => [getComputedStyle(each)].map((s) => [s.display, s.textOverflow])"
+    )
+    assert style == [["block", "ellipsis"]]

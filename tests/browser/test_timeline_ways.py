@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 When = Callable[..., dict[str, Any]]
@@ -60,3 +62,32 @@ def test_merged_time_has_such_a_way_of_its_own(page: Page, run: str, when: When)
     page.keyboard.press("Escape")
     when("d => d.range[0] === 0 && d.range[1] === d.domain[1]")
     expect(page.locator(".zooms .here")).to_have_count(0)
+
+
+def test_a_click_beside_the_lens_moves_it_there(page: Page, run: str, when: When) -> None:
+    page.goto(f"/runs/{run}/timeline?at={100 * MS}-{200 * MS}")
+    width = when()["width"]
+    for part in (0.25, 0.75):
+        page.locator(".minimap svg").click(position={"x": part * width, "y": 20})
+        middle = part * END
+        found = when(f"d => Math.abs((d.range[0] + d.range[1]) / 2 - {middle}) < {2 * MS}")
+        assert found["range"][1] - found["range"][0] == pytest.approx(100 * MS)
+        assert found["chosen"] is None
+
+
+def test_a_selected_time_is_of_whole_nanoseconds_as_its_link_is(page: Page, run: str, when: When) -> None:
+    page.set_viewport_size({"width": 1111, "height": 700})
+    page.goto(f"/runs/{run}/timeline")
+    when("d => d.boxes.length > 0")
+    for place in (".ruler svg", ".minimap svg"):
+        box = page.locator(place).bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 101, box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 307, box["y"] + 8)
+        page.mouse.up()
+        chosen = when("d => d.chosen !== null")["chosen"]
+        expect(page).to_have_url(re.compile(f"range={chosen[0]}-{chosen[1]}"))
+        page.get_by_label("All times again").click()
+        page.keyboard.press("0")
+        when("d => d.chosen === null")
