@@ -14,6 +14,7 @@ import { gestures } from "./gestures.js";
 import { Looks } from "./looks.js";
 import { MatchLane } from "./match-lane.js";
 import { minimap } from "./minimap.js";
+import { dropMissing } from "./missing.js";
 import { forgetHatches } from "./overlay.js";
 import { cssOf, readPalette } from "./palette.js";
 import { panel } from "./panel.js";
@@ -48,6 +49,7 @@ export class TimelinePage {
     this.span = this.data.domain[1] - this.data.domain[0];
     this.state = readState(location.search);
     this.firstThread = (this.called[0] ?? this.threads[0])?.id ?? 0;
+    this.missing = dropMissing(this.state, this.threads);
     this.state.thread ??= this.firstThread;
     this.ways = new Zooms(this);
     this.sums = new Sums(this);
@@ -105,12 +107,7 @@ export class TimelinePage {
   assemble() {
     this.status = element("div", { class: "status" });
     this.live = element("div", { class: "visually-hidden", role: "status" });
-    this.progress = element("div", {
-      class: "progress",
-      role: "progressbar",
-      "aria-label": "Loading",
-      hidden: true,
-    });
+    this.progress = element("div", { class: "progress", role: "progressbar", "aria-label": "Loading" });
     const hint = element(
       "p",
       { class: "visually-hidden", id: "calls-help" },

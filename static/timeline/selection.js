@@ -153,9 +153,14 @@ export class Selection {
 
   /** Take up what the URL names. */
   restore() {
-    const { call, event, picked } = this.page.state;
+    const { missing, pointing, state } = this.page;
+    const { call, event, picked } = state;
     this.of = picked;
     this.showDetails();
+    if (missing.length > 0) {
+      pointing.tell(missing.join(" "));
+      this.page.remember();
+    }
     if (call) this.run(this.selectCall(call));
     else if (event) this.run(this.restoreEvent(event));
   }
@@ -165,6 +170,7 @@ export class Selection {
     const event = await page.data.event(page.process, kind, id);
     if (event) return this.selectEvent(event);
     page.state.event = null;
+    page.remember();
     page.pointing.announce(`The run has no ${kind} ${id} in this process.`);
   }
 

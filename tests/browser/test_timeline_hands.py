@@ -333,6 +333,20 @@ def test_a_link_to_an_event_shows_it(hand: Hand, recordings: dict[str, Recorded]
     expect(hand.page.locator(".details")).to_contain_text(f"trace {number}")
     hand.open(hot.run, "event=tracing.99999", "d => d.event === null")
     expect(hand.page.locator(".status")).to_contain_text("no tracing 99999")
+    expect(hand.page).not_to_have_url(re.compile("event="))
+
+
+@pytest.mark.parametrize(
+    "missing", ["thread=99", "call=0.exact.0", "call=7.sampled.3", "call=0.sampled.99999999"]
+)
+def test_what_a_link_names_in_vain_is_told_and_dropped(
+    hand: Hand, recordings: dict[str, Recorded], missing: str
+) -> None:
+    hand.open(recordings["hot"].run, missing)
+    expect(hand.page.locator(".status")).to_contain_text("The run has no ")
+    expect(hand.page).not_to_have_url(re.compile(missing))
+    hand.press("n")
+    hand.press("4", "d => d.view === 'sandwich' && d.boxes.length > 0")
 
 
 # --- keys, wheels and what is told ----------------------------------------------------

@@ -22,6 +22,7 @@ import {
   zoomRange,
 } from "../../static/timeline/geometry.js";
 import { cutMiddle, labelPlace } from "../../static/timeline/labels.js";
+import { dropMissing } from "../../static/timeline/missing.js";
 import { pauseAt, pausedNote, pausedTime, pausesIn, pauseWords } from "../../static/timeline/pauses.js";
 import { mix, paintRows, rowAt } from "../../static/timeline/raster.js";
 import { memoryPoints, paintStack } from "../../static/timeline/ribbon.js";
@@ -345,6 +346,20 @@ test("the state goes into the URL and comes back", () => {
   assert.deepEqual(state.event, { kind: "major step", id: 4 });
   assert.deepEqual(readState(writeState(state)), state);
   assert.deepEqual(readState("?view=x&at=9-3&call=z&gray=no&sort=1"), readState(""));
+});
+
+test("what a link names in vain is dropped and told", () => {
+  const threads = [{ id: 0, sources: [{ source: "sampled", calls: 5 }] }];
+  const there = readState("?thread=0&call=0.sampled.4&event=major step.4");
+  assert.deepEqual(dropMissing(there, threads), []);
+  assert.deepEqual([there.thread, there.call.call, there.event], [0, 4, { kind: "major step", id: 4 }]);
+  const gone = readState("?thread=9&call=0.sampled.5&event=nosuch.4");
+  assert.deepEqual(dropMissing(gone, threads), [
+    "The run has no thread 9.",
+    "The run has no sampled call 5 in thread 0.",
+    "There are no events of the kind nosuch.",
+  ]);
+  assert.deepEqual([gone.thread, gone.call, gone.event], [null, null, null]);
 });
 
 test("no key means two things, and every view and way to gray has one", () => {
