@@ -13,7 +13,9 @@ from tracebin.bundle.records import Exit, Run
 
 TAB_WIDTH = 4
 _TIME_UNITS = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
-_SIZE_UNITS = (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000))
+_SIZE_UNITS = ("KiB", "MiB", "GiB", "TiB")
+# From here on a size would have four digits.
+_NEXT_UNIT = 1023.5
 
 _MODES = {
     "exact": "every Python call recorded, which changes what PyPy compiles",
@@ -51,11 +53,15 @@ def duration(ns: int) -> str:
 
 
 def size(count: int) -> str:
-    """Say a number of bytes with three digits and its unit."""
-    for unit, factor in _SIZE_UNITS:
-        if count >= factor:
-            return f"{_three_digits(count / factor)} {unit}"
-    return f"{count} B"
+    """Say a number of bytes with three digits and its unit, as ``bytes`` of static/format.js does."""
+    if count < _NEXT_UNIT:
+        return f"{count} B"
+    value = count / 1024
+    for unit in _SIZE_UNITS[:-1]:
+        if value < _NEXT_UNIT:
+            return f"{_three_digits(value)} {unit}"
+        value /= 1024
+    return f"{_three_digits(value)} {_SIZE_UNITS[-1]}"
 
 
 def _three_digits(value: float) -> str:

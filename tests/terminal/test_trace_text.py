@@ -19,7 +19,7 @@ def test_source_bytecode_ops_and_instructions_are_interleaved(make, printed):
     view = make.view(make.segment(make.op(bridge=BridgeLink(9, 1034), code=CODE)))
     assert printed(show_trace, view) == (
         "trace 0: loop Body.f prog.py:4\n"
-        "  58556 runs, 380 samples, 3 ops, 1 guard, 1 bridge, 1.23 kB of machine code\n"
+        "  58556 runs, 380 samples, 3 ops, 1 guard, 1 bridge, 1.21 KiB of machine code\n"
         "  made in 4.00 ms: tracing 2.00 ms, optimising 1.50 ms, backend 500 µs\n"
         "  stage optimised; inputs p0, p1\n"
         "\n"

@@ -50,8 +50,20 @@ def test_times_have_three_digits_and_a_unit(ns, text):
     assert duration(ns) == text
 
 
-@pytest.mark.parametrize(("count", "text"), [(12, "12 B"), (3_456, "3.46 kB"), (12_345_678, "12.3 MB")])
-def test_sizes_have_three_digits_and_a_unit(count, text):
+# The cases of tests/js/format.test.js: the pages say the same.
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.00 KiB"),
+        (1536, "1.50 KiB"),
+        (1024**2 - 1, "1.00 MiB"),
+        (123 * 1024**2, "123 MiB"),
+        (5000 * 1024**4, "5000 TiB"),
+    ],
+)
+def test_sizes_have_three_digits_and_a_binary_unit(count, text):
     assert size(count) == text
 
 
