@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tracebin.analysis.machine_code import Instruction, can_disassemble
 from tracebin.analysis.trace_view import OpView, Point, Segment, TraceView
+from tracebin.terminal.descrs import short_descr
 from tracebin.terminal.page import Page, Piece
 from tracebin.terminal.wording import NO_TEXT, counted, duration, place, size, source_text, visible
 
@@ -161,8 +162,9 @@ def _op(op: OpView, page: Page, indent: int) -> None:
         pieces.append(Piece(f"{visible(op.result)} = "))
     pieces.append(Piece(visible(op.name), style))
     pieces.append(Piece(f"({visible(', '.join(op.args))})"))
-    if op.descr is not None:
-        pieces.append(Piece(f" {visible(op.descr)}", "dim"))
+    # A guard's own is an address, which says nothing to a person.
+    if op.descr is not None and op.kind != "guard":
+        pieces.append(Piece(f" {visible(short_descr(op.descr))}", "dim"))
     if op.fail is not None:
         pieces.append(Piece(f" [{visible(', '.join(arg or '-' for arg in op.fail))}]", "dim"))
     pieces.extend(_op_notes(op))

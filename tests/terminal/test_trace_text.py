@@ -26,7 +26,7 @@ def test_source_bytecode_ops_and_instructions_are_interleaved(make, printed):
         "Body.f  prog.py\n"
         "    4     for step in range(n):\n"
         "     20 FOR_ITER  to 44\n"
-        "      17 guard_true(i105) <Guard0x7f0a2000e8d8> [p44, -]  -> bridge 9 (1034 runs)\n"
+        "      17 guard_true(i105) [p44, -]  -> bridge 9 (1034 runs)\n"
         "          396  cmp     eax, ebx\n"
         "          398  ret\n"
     )
@@ -91,10 +91,17 @@ def test_labels_jumps_and_results_are_told(make, printed):
         )
     )
     text = printed(show_trace, view)
-    assert "label(i105) TargetToken(5)  900 runs\n" in text
+    assert "label(i105) target …5  900 runs\n" in text
     assert "i1 = int_add(i0, 1)\n" in text
     assert "jump(i105)  -> trace 4\n" in text
     assert "guard_true(i105) []  -> bridge 9 (runs not known)\n" in text
+
+
+def test_descrs_are_as_short_as_on_the_page(make, printed):
+    descr = "<FieldP pypy.objspace.std.dictmultiobject.W_DictMultiObject.inst_dstorage 8>"
+    op = make.op(kind="memory", name="getfield_gc_r", result="p7", args=["p3"], descr=descr, fail=None)
+    text = printed(show_trace, make.view(make.segment(op)))
+    assert "p7 = getfield_gc_r(p3) W_DictMultiObject.dstorage\n" in text
 
 
 def test_a_bridge_says_where_it_leaves(make, printed):
@@ -117,7 +124,7 @@ def test_why_there_are_no_instructions_is_said(make, printed, monkeypatch):
 
 
 def test_a_terminal_gets_lines_that_fit_a_pipe_whole_ones(make, printed):
-    view = make.view(make.segment(make.op(descr="<FieldP some.very.long.name>" * 9)))
+    view = make.view(make.segment(make.op(args=["p123456"] * 30)))
     assert max(map(len, printed(show_trace, view).splitlines())) > 200
     plain = printed(show_trace, view, is_terminal=True)
     for code in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[1;4m"):
@@ -132,7 +139,9 @@ def test_every_kind_of_op_has_its_style():
 
 @pytest.mark.parametrize("is_terminal", [False, True])
 def test_names_cannot_drive_the_terminal(make, printed, hostile, is_terminal):
-    op = make.op(name=hostile, result=hostile, args=[hostile], descr=hostile, fail=[hostile, None])
+    op = make.op(
+        kind="memory", name=hostile, result=hostile, args=[hostile], descr=hostile, fail=[hostile, None]
+    )
     segment = make.segment(
         title=hostile, path=hostile, source=hostile, points=[Point(1, hostile, hostile, [op])]
     )
