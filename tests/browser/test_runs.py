@@ -25,6 +25,25 @@ def test_a_run_is_listed_and_opens(page: Page, run: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("prog.py 1000")
 
 
+def test_a_table_that_is_cut_shows_that_it_scrolls(page: Page, run: str) -> None:
+    def picture(width: int, left: int) -> bytes:
+        page.set_viewport_size({"width": width, "height": 700})
+        frame.evaluate("(frame, left) => { frame.scrollLeft = left; }", left)
+        return frame.screenshot()
+
+    page.goto("/")
+    frame = page.locator(".table-frame")
+    frame.locator("table").evaluate("table => { table.style.visibility = 'hidden'; }")
+    cut = [picture(500, 0), picture(500, 100), picture(500, 9999)]
+    fits = picture(1280, 0)
+    frame.evaluate("frame => { frame.style.background = 'none'; }")
+    plain = [picture(500, 0), picture(500, 100), picture(500, 9999)]
+    assert len({*cut, *plain}) > len({*plain})
+    assert all(one != other for one, other in zip(cut, plain))
+    assert len(set(cut)) == 3
+    assert fits == picture(1280, 0)
+
+
 def test_a_chosen_file_is_uploaded_and_its_token_remembered(
     page: Page, bundle_file: Path, tmp_path: Path
 ) -> None:
