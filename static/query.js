@@ -65,11 +65,13 @@ function holds(term, trace) {
   ).includes(term.value);
 }
 
-/** Make a predicate over traces of the filter's text. */
-export function matcher(text) {
+/** Make a predicate over traces of the filter's text, without the choices of the field `except`. */
+export function matcher(text, except = null) {
   const terms = parseQuery(text);
   const required = terms.filter((term) => term.not || !term.field);
-  const fields = FIELDS.map((field) => terms.filter((term) => term.field === field && !term.not));
+  const fields = FIELDS.filter((field) => field !== except).map((field) =>
+    terms.filter((term) => term.field === field && !term.not),
+  );
   const choices = fields.filter((choice) => choice.length > 0);
   return (trace) =>
     required.every((term) => holds(term, trace) !== term.not) &&

@@ -171,9 +171,8 @@ class TracesPage {
     );
     const button = element(
       "button",
-      { class: "plain", type: "button", title, onclick: () => this.sortBy(key) },
-      head,
-      mark,
+      { class: "plain sorts", type: "button", title, onclick: () => this.sortBy(key) },
+      element("span", {}, head, mark),
     );
     return element(
       "th",
@@ -190,12 +189,14 @@ class TracesPage {
 
   kindChips(candidates) {
     return ["kind", "driver"].map((field) =>
-      element(
-        "span",
-        { class: "chip-group" },
-        countBy(candidates, field).map(([value, many]) => this.chip(field, value, many)),
-      ),
+      element("span", { class: "chip-group" }, this.chipsOf(field, candidates)),
     );
+  }
+
+  /** A chip for every value there is, with how many of it the rest of the filter lets pass. */
+  chipsOf(field, candidates) {
+    const passing = new Map(countBy(candidates.filter(matcher(this.text, field)), field));
+    return countBy(candidates, field).map(([value]) => this.chip(field, value, passing.get(value) ?? 0));
   }
 
   chip(field, value, many) {

@@ -78,6 +78,42 @@ def test_chips_count_and_narrow(page: Page, run: str) -> None:
     assert ids(page) == [2]
 
 
+def test_chips_count_what_the_rest_of_the_filter_lets_pass(page: Page, run: str) -> None:
+    def counts() -> dict[str, str]:
+        page.locator(".waiting").wait_for(state="detached")
+        found = page.locator("[data-chip]").evaluate_all(
+            "all => all.map(chip => [chip.dataset.chip, chip.querySelector('.many').textContent])"
+        )
+        return dict(found)
+
+    open_traces(page, run, "?q=driver:re")
+    every = {
+        "kind:loop": "0",
+        "kind:bridge": "0",
+        "kind:entry bridge": "1",
+        "driver:pypyjit": "3",
+        "driver:re": "1",
+    }
+    assert counts() == every
+    field(page).fill("kind:bridge")
+    assert counts() == {
+        **{"kind:loop": "2", "kind:bridge": "1", "kind:entry bridge": "1"},
+        **{"driver:pypyjit": "1", "driver:re": "0"},
+    }
+    field(page).fill("nothing-like-it")
+    assert set(counts().values()) == {"0"}
+
+
+def test_the_whole_head_of_a_column_sorts(page: Page, run: str) -> None:
+    open_traces(page, run)
+    for head, wanted in (("Trace", "ascending"), ("Ops", "descending"), ("Trace", "ascending")):
+        cell = page.locator("th").filter(has=page.get_by_role("button", name=head))
+        size = cell.bounding_box()
+        assert size is not None
+        cell.click(position={"x": 2 if head == "Ops" else size["width"] - 2, "y": size["height"] - 3})
+        expect(cell).to_have_attribute("aria-sort", wanted)
+
+
 def test_the_recorders_own_are_shown_when_asked_for(page: Page, run: str) -> None:
     open_traces(page, run)
     page.get_by_role("button", name="recorder's own").click()

@@ -107,6 +107,13 @@ test("the hottest have most time, not most samples; of equal ones those that ran
   assert.ok(isColumn("time") && !isColumn("samples") && !isColumn(null));
 });
 
+test("a filter can be asked without one field of its own, but not without what it leaves out", () => {
+  const without = (text, field) => TRACES.filter(matcher(text, field)).map((trace) => trace.id);
+  assert.deepEqual(without("kind:bridge", "kind"), [0, 1, 2]);
+  assert.deepEqual(without("kind:bridge driver:re", "kind"), [2]);
+  assert.deepEqual(without("-kind:bridge", "kind"), [0, 2]);
+});
+
 test("values are counted, most first", () => {
   assert.deepEqual(countBy(TRACES, "driver"), [
     ["pypyjit", 2],
