@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from tracebin.bundle.codec import INT_MAX
 from tracebin.errors import RunNotFound, TracebinError
 from tracebin.server import problems, queries, tables
 from tracebin.server.api import store
+from tracebin.server.explanations import EXPLANATIONS
 from tracebin.server.store import find_run
 
 pages = Blueprint("pages", __name__)
@@ -76,6 +78,12 @@ def overview(run_id: str) -> str:
     return render_template("overview.html", page=_page("Overview", "overview", run_id))
 
 
+@pages.get("/runs/<run_id>/")
+def overview_with_slash(run_id: str) -> BaseResponse:
+    """Lead to the run: the slash is easily typed."""
+    return redirect(url_for("pages.overview", run_id=run_id), HTTPStatus.PERMANENT_REDIRECT)
+
+
 @pages.get("/runs/<run_id>/timeline")
 def timeline(run_id: str) -> str:
     """Show the calls of a run over time."""
@@ -98,6 +106,18 @@ def trace(run_id: str, trace: int) -> str:
 def aborts(run_id: str) -> str:
     """List the tracings that came to nothing."""
     return render_template("aborts.html", page=_page("Aborts", "aborts", run_id))
+
+
+@pages.get(problems.DOCS)
+def explain() -> str:
+    """Say what every refusal means: the address that a problem document has for its type."""
+    return render_template("errors.html", page=Page("Errors"), explanations=EXPLANATIONS)
+
+
+@pages.app_template_filter("pieces")
+def pieces(text: str) -> List[Tuple[bool, str]]:
+    """Split what stands in backquotes off from the rest: whether a piece is code, and the piece."""
+    return [(i % 2 == 1, piece) for i, piece in enumerate(text.split("`"))]
 
 
 def _page(title: str, section: str, run_id: str, trace: Optional[int] = None) -> Page:

@@ -10,7 +10,7 @@ import json
 from http import HTTPStatus
 from typing import Any, Dict, Optional, Tuple, Type
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, has_request_context, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
@@ -75,7 +75,7 @@ def problem(
 ) -> Dict[str, Any]:
     """Build a problem document; what is None in ``more`` is left out."""
     document = {
-        "type": f"{DOCS}#{slug}",
+        "type": f"{request.script_root if has_request_context() else ''}{DOCS}#{slug}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,

@@ -61,6 +61,12 @@ def test_what_is_not_there(client: FlaskClient, path: str) -> None:
     assert_secure(response)
 
 
+def test_a_run_with_a_slash_leads_to_the_run(client: FlaskClient, stored: dict[str, str]) -> None:
+    response = client.get(f"/runs/{stored['id']}/")
+    assert (response.status_code, response.headers["Location"]) == (308, f"/runs/{stored['id']}")
+    assert_secure(response)
+
+
 def test_a_bug_shows_nothing_of_itself(app: Flask, client: FlaskClient, monkeypatch: Any) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("secret detail")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from tracebin import errors
 from tracebin.server import problems
 from tracebin.server.config import LIMITS
+from tracebin.server.explanations import EXPLANATIONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 # Limits that are the reader's own, not settings.
@@ -41,6 +42,28 @@ def test_the_page_has_a_section_for_each_slug_and_reason_and_no_other() -> None:
     sections = re.findall(r"^### (\S+)$", PAGE.read_text(), re.MULTILINE)
     expected = [error.slug for error in CLASSES] + list(problems.REASONS) + [*LIMITS, *FIXED]
     assert sorted(sections) == sorted(expected)
+
+
+def test_the_server_explains_what_the_page_does() -> None:
+    groups = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]
+    told = {}
+    for title, *sections in (re.split(r"^### ", group, flags=re.MULTILINE) for group in groups):
+        split = (section.partition("\n") for section in sections)
+        told[title.partition("\n")[0]] = {slug: " ".join(text.split()) for slug, _, text in split}
+    assert told == EXPLANATIONS
+
+
+@pytest.mark.parametrize("root", ["", "/profiles"])
+def test_the_type_of_a_problem_is_a_page_that_explains_it(client: FlaskClient, root: str) -> None:
+    refused = client.get("/api/v1/runs/none", environ_overrides={"SCRIPT_NAME": root}).get_json()
+    address, _, slug = refused["type"].partition("#")
+    assert (address, slug) == (f"{root}/docs/errors", "not-found")
+    page = client.get(address.removeprefix(root))
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    text = page.get_data(as_text=True)
+    assert f'id="{slug}"' in text
+    assert "There is no such run, trace or file here." in text
+    assert "<code>TRACEBIN_BODY_BYTES</code>" in text
 
 
 @pytest.mark.parametrize("reason", [*problems.REASONS, *LIMITS, *FIXED])
