@@ -267,6 +267,65 @@ def test_a_pause_may_end_in_a_builtin_functions_callback_and_be_followed_by_a_fo
     assert opened.problems() == {"calls-left-out"}
 
 
+# A buffer has room for 256 events at first: some children find it nearly full.
+FORKS = """\
+import os, tracebin
+def before(): pass
+def inside(): pass
+def work():
+    for _ in range(10): inside()
+for k in range(61):
+    for _ in range(k): before()
+    if not os.fork():
+        work()
+        tracebin.mark("child", k=k)
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_a_child_made_by_fork_has_its_own_calls_however_many_its_parent_holds(twice: Any) -> None:
+    twice.write("prog.py", FORKS)
+    done = twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py")
+    assert (done.returncode, done.stderr) == (0, b"")
+    opened = twice.opened()
+    parent, *children = (tree(calls) for calls in calls_by_thread(opened).values())
+    assert parent == "<module>\n" + " before\n" * sum(range(61))
+    assert children == ["<module>\n work\n" + "  inside\n" * 10] * 61
+    assert [mark.data for mark in opened.of("marks")] == [f'{{"k": {k}}}' for k in range(61)]
+    assert opened.problems() == {"calls-left-out"}
+
+
+# The agent's own part fails in the child, at its start or at its end.
+FAILS = """\
+import os, sys
+calls = sys.getprofile().__globals__["owner"]
+def fail(*_): raise KeyError(1026)
+child = os.fork() if sys.argv[1] == "stop" else 0
+if not child:
+    setattr(calls, sys.argv[1], fail)
+    child = os.fork() if sys.argv[1] == "follow" else 0
+    print("here", flush=True)
+if not child: os._exit(3)
+print(os.WEXITSTATUS(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize(("part", "where"), [("follow", "fork"), ("stop", "end")])
+def test_a_fault_of_the_recorders_in_a_child_is_told_and_not_the_programs(
+    twice: Any, part: str, where: str
+) -> None:
+    twice.write("prog.py", FAILS)
+    done = twice.recorded("--calls", "exact", "prog.py", part)
+    assert (done.returncode, done.stderr) == (0, b"")
+    opened = twice.opened()
+    faults = [problem for problem in opened.of("problems") if problem.kind == "agent-fault"]
+    child = opened.of("processes")[1]
+    assert [(each.where, f"{where}: KeyError: 1026" in each.text) for each in faults] == [
+        (f"process {child.pid}", True)
+    ]
+
+
 # Its events, 8 bytes each, would be 77 MB.
 LONG = """\
 def resident():

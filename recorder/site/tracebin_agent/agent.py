@@ -13,9 +13,11 @@ from .children import Children, log_of
 from .counting import print_counts
 from .finder import TracebinFinder
 from .flushing import Flushing
+from .hiding import hidden
 from .marks import Marks
 from .module_files import ModuleFiles
 from .notes import Notes
+from .origin import origin_of
 from .pausing import Pausing
 from .places import claim
 from .sampling import Sampling
@@ -71,7 +73,7 @@ class Agent:
 
     def start(self) -> None:
         """Begin to record this process."""
-        self.origin = self.find_origin()
+        self.origin = origin_of(self.settings)
         self.notes.add("start", self.about())
         self.sync()
         self.notes.lift_log()
@@ -160,23 +162,6 @@ class Agent:
             if is_close:
                 return
 
-    def find_origin(self) -> Dict[str, Any]:
-        """Say where this process comes from: who started it, when, by what command and in what folder."""
-        if self.settings["parent"] is None:
-            return {"parent": None}
-        with open("/proc/self/cmdline", "rb") as stream:
-            words = stream.read().split(b"\0")[1:-1]
-        try:
-            cwd = os.getcwd()
-        except OSError:
-            cwd = self.settings["cwd"]
-        return {
-            "parent": self.settings["parent"],
-            "since_ns": self.settings["since_ns"],
-            "command": [word.decode("utf-8", "replace") for word in words],
-            "cwd": None if cwd == self.settings["cwd"] else cwd,
-        }
-
     def is_active(self) -> bool:
         """Say whether this process is being recorded; a child made by fork may not be."""
         return not self.is_stopped and self.getpid() == self.pid
@@ -209,15 +194,20 @@ class Agent:
         self.hide_log()
         self.sampling.after_fork()
 
+    @hidden
     def begin_child(self) -> None:
         """Record this child, with files of its own; or leave it, where that can't or needn't be."""
         try:
+            if self.calls is not None:
+                self.calls.hold()
             self.notes.leave_child()
             if self.forked is not None:
                 self.follow(*self.forked)
                 return
         except OSError:
             pass  # the recording is over, or the disk is full
+        except Exception as fault:
+            self.notes.tell_fault("fork", fault)
         self.leave_child()
 
     def follow(self, token: str, fork_ns: int) -> None:
@@ -354,6 +344,8 @@ class Agent:
             self.note_end()
         except OSError:
             pass  # the program closed our files or filled the disk: the notes end here, and say so by that
+        except Exception as fault:
+            self.notes.tell_fault("end", fault)
 
     def stop_at_once(self) -> None:
         """Note the end of a process that PyPy won't get to end itself."""
@@ -393,8 +385,7 @@ class Agent:
         self.notes.add("threads", named(), max(self.most_threads, self.count_threads()))
         self.notes.add("memory", pypyjit.get_stats_asmmemmgr())
         self.sync()
-        for text in self.notes.faults:
-            self.notes.add("fault", text)
+        self.notes.tell_faults()
         self.notes.add(
             "end",
             {

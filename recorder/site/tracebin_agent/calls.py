@@ -188,6 +188,20 @@ class Calls:
         for memory, _ in list(self.live.values()):
             memory[events.STEP] = memory[events.LIMIT] = 0
 
+    @hidden
+    def hold(self) -> None:
+        """Keep no event of this child made by fork until ``follow``: what is in memory is the parent's.
+
+        Nothing of it may be written, as the numbers of its files are still the parent's, nor any lock be
+        waited for, which another thread of the parent's may have had.
+        """
+        self.lock = _thread.allocate_lock()
+        events.position, events.step, events.limit = events.FIRST, 0, events.FIRST + 1
+        found = self.live.get(self.ident())
+        if found is not None:
+            memory = found[0]
+            memory[events.AT], memory[events.STEP], memory[events.LIMIT] = events.FIRST, 0, events.FIRST + 1
+
     def leave_child(self) -> None:
         """Take no calls in this child made by fork."""
         self.is_broken = True
@@ -198,18 +212,14 @@ class Calls:
     def follow(self, notes: Notes) -> None:
         """Go on in this child made by fork, with files of its own.  Raises OSError."""
         found = self.live.pop(self.ident(), None)
-        self.lock = _thread.allocate_lock()
         self.notes = notes
-        self.pid = self.getpid()
         self.live = {}
         self.told = 0
         self.file = notes.open("calls")
-        if found is None or self.getprofile() is not found[1]:
-            return
-        events.position = events.FIRST
         events.high = -1
-        events.step = 0
-        self.arm(*found, step=0)
+        if found is not None and self.getprofile() is found[1]:
+            self.arm(*found, step=0)
+        self.pid = self.getpid()  # from here on what is kept is written
         if not self.is_paused:
             self.take_up()
 
@@ -310,7 +320,7 @@ class Calls:
         """Write out the events of one thread as a block."""
         tick = debug_read_timestamp()
         count = memory[events.AT] - events.FIRST
-        # Between a fork and ``follow`` the files are the parent's, and so are the events.
+        # Between a fork and the end of ``follow`` the files are the parent's.
         if count and not self.is_broken and self.pid == self.getpid():
             memory[events.COUNT] = count
             memory[events.BLOCK_HIGH] = memory[events.FIRST_HIGH]
@@ -318,7 +328,7 @@ class Calls:
             try:
                 self.tell_names()
                 self.write(memory, count)
-            except OSError as fault:
+            except Exception as fault:
                 self.is_broken = True
                 self.notes.fault("calls", fault)
         memory[events.AT] = events.FIRST

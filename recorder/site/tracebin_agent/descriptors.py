@@ -168,9 +168,9 @@ class Descriptors:
         self.paths = {}
 
     def owns(self, number: int) -> bool:
-        """Say whether a number still leads to the file it was given for."""
-        _, _, device, inode = self.paths[number]
-        return self.is_at(number, device, inode)
+        """Say whether a number was given for a file, and still leads to that."""
+        found = self.paths.get(number)
+        return found is not None and self.is_at(number, *found[2:])
 
     def is_at(self, number: int, device: int, inode: int) -> bool:
         """Say whether a number leads to this file."""

@@ -88,6 +88,9 @@ class Marks:
         except OSError:
             # The disk is full, or the program closed our files: marks are no reason to fail.
             self.left_out += len(batch)
+        except Exception as fault:
+            self.left_out += len(batch)
+            self.notes.fault("marks", fault)
 
     def stop(self) -> None:
         """Write out all there is, and how many were left out."""

@@ -71,3 +71,16 @@ class Notes:
         """Keep what went wrong for the end of the notes."""
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(f"{where}: {type(fault).__name__}: {fault}")
+
+    def tell_fault(self, where: str, fault: Exception) -> None:
+        """Append what went wrong at once, if there are notes: they will have no end."""
+        self.fault(where, fault)
+        try:
+            self.tell_faults()
+        except OSError:
+            pass  # nothing can be written, or this is a child made by fork that has no notes yet
+
+    def tell_faults(self) -> None:
+        """Append what went wrong.  Raises OSError."""
+        while self.faults:
+            self.add("fault", self.faults.pop(0))
