@@ -20,7 +20,7 @@ class CallNotes:
     def __init__(self) -> None:
         self.names: Dict[int, CalledName] = {}
         self.pauses: List[Tuple[int, Optional[int]]] = []
-        self.lost: Set[int] = set()
+        self.lost: Set[Tuple[int, int]] = set()
         self.unnamed = 0
 
     def take(self, rows: Sequence[Tuple[int, str, str, int, Optional[str]]]) -> None:
@@ -37,9 +37,9 @@ class CallNotes:
         if self.pauses and self.pauses[-1][1] is None:
             self.pauses[-1] = (self.pauses[-1][0], int(tick))
 
-    def lose(self, ident: int) -> None:
-        """Note that the last thread with that ident didn't have our profile function at its end."""
-        self.lost.add(int(ident))
+    def lose(self, ident: int, serial: int) -> None:
+        """Note that a thread didn't have our profile function at its end."""
+        self.lost.add((int(ident), int(serial)))
 
     def leave_unnamed(self, count: int) -> None:
         """Note events of functions beyond those that get a number."""

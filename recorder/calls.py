@@ -276,7 +276,6 @@ class CallReading:
         self._learn = learn
         self._ends = [0] * RETURN
         self._threads: Dict[Tuple[int, int], CallThread] = {}
-        self._latest: Dict[int, CallThread] = {}
 
     def advance(self) -> bool:
         """Read one block, and say whether there was any."""
@@ -294,7 +293,6 @@ class CallReading:
             thread = self._threads[key] = CallThread(
                 block.ident, CallRows(self._spill), self._notes, self._ends
             )
-        self._latest[block.ident] = thread
         thread.take(block)
         return True
 
@@ -303,13 +301,12 @@ class CallReading:
         while self.advance():
             pass
         self._blocks.end()
-        ended = [self._end(thread) for thread in self._threads.values()]
+        ended = [self._end(thread, key in self._notes.lost) for key, thread in self._threads.items()]
         rows = [thread.rows for thread in self._threads.values()]
         return Called(ended, self._notes, self._blocks.cut, lambda known: KeptCalls(rows, known))
 
-    def _end(self, thread: CallThread) -> EndedThread:
+    def _end(self, thread: CallThread, is_lost: bool) -> EndedThread:
         """End what is open; a thread that the program has taken from us went on, we don't know how."""
-        is_lost = thread.ident in self._notes.lost and thread is self._latest[thread.ident]
         is_lost = is_lost and self._blocks.cut is None
         thread.end(is_whole=not is_lost)
         return EndedThread(thread.ident, thread.last_tick, thread.unfit, is_lost and thread.was_open)

@@ -368,7 +368,7 @@ _TAKERS: Dict[str, Callable[..., None]] = {
     "called": lambda notes, rows: notes.calls.take(rows),
     "calls paused": lambda notes, tick: notes.calls.paused(tick),
     "calls resumed": lambda notes, tick: notes.calls.resumed(tick),
-    "calls lost": lambda notes, ident: notes.calls.lose(ident),
+    "calls lost": lambda notes, ident, serial: notes.calls.lose(ident, serial),
     "calls unnamed": lambda notes, count: notes.calls.leave_unnamed(count),
     "fault": _take_fault,
     "end": _take_end,

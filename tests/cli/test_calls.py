@@ -136,6 +136,32 @@ def test_calls_end_with_the_last_event_where_the_program_takes_the_profile_funct
     assert f"from {calls[2].end / 1e9:.6f} s on" in lost.text
 
 
+LOSES = """\
+import sys, threading
+def f(): pass
+def lost():
+    f()
+    sys.setprofile(lambda *event: None)
+    f()
+def kept():
+    for _ in range(10): f()
+for work in lost, kept:
+    thread = threading.Thread(target=work, name=work.__name__)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_of_threads_one_after_the_other_the_one_that_lost_its_calls_is_told(twice: Any) -> None:
+    twice.write("prog.py", LOSES)
+    assert twice.recorded("--calls", "exact", "--include", "prog.py", "prog.py").returncode == 0
+    opened = twice.opened()
+    _, lost, kept = calls_by_thread(opened).values()
+    assert [tree(lost), tree(kept)] == ["lost\n f\n", "kept\n" + " f\n" * 10]
+    (problem,) = [problem for problem in opened.of("problems") if problem.kind == "calls-lost"]
+    assert f"from {lost[-1].end / 1e9:.6f} s on" in problem.text
+
+
 def test_a_killed_program_keeps_the_calls_that_were_written_and_invents_none(twice: Any) -> None:
     twice.write(
         "prog.py",

@@ -136,15 +136,24 @@ def test_open_calls_end_with_the_last_block_or_with_the_last_event_if_the_thread
 ) -> None:
     assert [row[1] for row in Read(tmp_path, block(SIMPLE[:3], tick=100)).rows()] == [90, 3]
     notes = CallNotes()
-    notes.lose(7)
+    notes.lose(7, 0)
     lost = Read(tmp_path, block(SIMPLE[:3], tick=100), notes)
     assert [row[1] for row in lost.rows()] == [5, 3]
     assert lost.problems == {"calls-lost": 1}
 
 
+def test_of_threads_with_one_ident_the_one_that_was_lost_is_told(tmp_path: Path) -> None:
+    notes = CallNotes()
+    notes.lose(7, 1)
+    threads = [block(SIMPLE[:2], serial=serial, tick=100) for serial in range(3)]
+    read = Read(tmp_path, b"".join(threads), notes)
+    assert [row[1] for row in read.rows()] == [90, 88, 2, 0, 90, 88]
+    assert [thread.is_lost for thread in read.called.threads] == [False, True, False]
+
+
 def test_a_thread_that_ends_in_start_up_code_is_not_lost(tmp_path: Path) -> None:
     notes = CallNotes()
-    notes.lose(7)
+    notes.lose(7, 0)
     read = Read(tmp_path, block([called(8, 1), *SIMPLE], tick=100), notes)
     assert read.problems == {}
     assert [row[2:] for row in read.rows()] == [(0, "main"), (1, "f"), (1, "g")]

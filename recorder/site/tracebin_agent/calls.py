@@ -138,24 +138,25 @@ class Calls:
         found = self.live.pop(self.ident(), None)
         if found is not None:
             memory, function = found
-            self.disarm(function)
+            self.disarm(memory, function)
             self.write_out(memory)
             if len(self.free) < self.CROWD:
                 self.free.append(memory)
 
-    def disarm(self, function: Any) -> None:
+    def disarm(self, memory: Any, function: Any) -> None:
         """Take no more events of this thread; note if the program has seen to that already."""
         if self.getprofile() is function:
             self.setprofile(None)
         elif not self.is_broken:
-            self.notes.add("calls lost", self.ident())
+            # The C library gives idents again: the serial tells which thread it was.
+            self.notes.add("calls lost", memory[events.IDENT], memory[events.SERIAL])
 
     def stop(self) -> None:
         """Write out what all threads have, in the main one.  Raises OSError."""
         self.is_paused = True
         for ident, (memory, function) in list(self.live.items()):
             if ident == self.ident():
-                self.disarm(function)
+                self.disarm(memory, function)
             if memory is self.main_memory():
                 self.flush_main()
             else:
