@@ -16,7 +16,9 @@ from tracebin.recorder.kept_calls import CHOSEN_OUT, OWN, START_UP, Settled, dur
 # What each of PyPy's greenlets begins with.
 GREENLET_START = ("_greenlet_start", "greenlet.py")
 # PyPy itself takes a profile function away that raises, or for which there is no room on the stack.
-LOST = "it set a profile function of its own, or a RecursionError or KeyboardInterrupt ended the recorder's"
+LOST = (
+    "it set another profile function or none, or a RecursionError or KeyboardInterrupt ended the recorder's"
+)
 
 ThreadNumber = Callable[[int, int], int]
 
@@ -104,7 +106,18 @@ class CallRecords:
 
     def _lost(self, where: str) -> Iterator[Problem]:
         for thread in self._called.threads:
+            stretches = [self._stretch(*gap) for gap in thread.gaps]
+            if thread.more_gaps:
+                stretches.append(f"in {thread.more_gaps} stretches after that")
             if thread.is_lost:
-                since = self._clock.ns(thread.last_tick) / 1e9
-                text = f"There are no calls of a thread of the program from {since:.6f} s on: {LOST}."
-                yield Problem("calls-lost", text, 1, where)
+                stretches.append(f"from {self._seconds(thread.last_tick)} on")
+            if stretches:
+                text = f"There are no calls of a thread of the program {', '.join(stretches)}: {LOST}."
+                count = len(thread.gaps) + thread.more_gaps + thread.is_lost
+                yield Problem("calls-lost", text, count, where)
+
+    def _stretch(self, start: int, stop: int) -> str:
+        return f"from {self._seconds(start)} to {self._seconds(stop)}"
+
+    def _seconds(self, tick: int) -> str:
+        return f"{self._clock.ns(tick) / 1e9:.6f} s"

@@ -13,8 +13,9 @@ n words  one for each event
 
 The 44 lower bits of an event are those of its tick.  What is above them, 19 bits, is the number
 of a function that is called, up to ``TURN``: then the lower bits are the ticks' upper ones, from now
-on.  From ``RETURN`` on a call ends: with the line its function begins at (17 bits), or with
-``C_RETURN`` for a builtin's.
+on, and with ``GAP`` among them calls are missing between the event before and the one after.
+From ``RETURN`` on a call ends: with the line its function begins at (17 bits), or with ``C_RETURN``
+for a builtin's.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ TICK_MASK = (1 << TICK_BITS) - 1
 HIGH_MASK = (1 << 63 - TICK_BITS) - 1
 WHAT_MASK = (1 << 63 - TICK_BITS) - 1
 TURN = (1 << 18) - 1
+GAP = 1 << TICK_BITS - 1
 RETURN = 1 << 18
 C_RETURN = 3 << 17
 LINE_MASK = (1 << 17) - 1
@@ -49,6 +51,8 @@ _TAG = struct.pack("<q", TAG)
 # What is read at once to find a block.
 _PIECE_BYTES = 1 << 20
 _ANY = -1
+# Of each thread so many gaps are told with their times; a program may make one at each call.
+MOST_GAPS = 10
 
 
 class Block(NamedTuple):
@@ -170,6 +174,10 @@ class CallThread:
         self.last_tick = 0
         self.unfit = 0
         self.was_open = False
+        self.is_in_gap = False
+        self.gaps: List[List[int]] = []
+        self.more_gaps = 0
+        self._gap: Optional[int] = None
         self._notes = notes
         self._high = 0
         self._written = 0
@@ -191,6 +199,9 @@ class CallThread:
             if what == TURN:
                 self._high = word & HIGH_MASK
                 base = self._high << TICK_BITS
+                if word & GAP:
+                    self._begin_gap(tick or block.tick)
+                    pause = -1
                 continue
             # Another processor's counter may be a little behind: time doesn't run back.
             tick = max(base | word & TICK_MASK, tick)
@@ -237,11 +248,14 @@ class CallThread:
             self.rows.end(self._open.pop(), tick)
 
     def _next_pause(self) -> int:
+        if self._gap is not None:
+            return -1
         pauses = self._notes.pauses
         return pauses[self._pause][0] if self._pause < len(pauses) else sys.maxsize
 
     def _cut(self, tick: int) -> int:
         """End what is open at the pauses that began before ``tick``; give when the next one does."""
+        self._end_gap(tick)
         pause = self._next_pause()
         while pause <= tick and self._pause < len(self._notes.pauses):
             self._close(pause)
@@ -249,12 +263,30 @@ class CallThread:
             pause = self._next_pause()
         return pause
 
+    def _begin_gap(self, tick: int) -> None:
+        """End what is open: how it went on isn't known."""
+        self._close(tick)
+        if self._gap is None:
+            self._gap = tick
+
+    def _end_gap(self, tick: int) -> None:
+        """Go on with the first event behind a gap."""
+        if self._gap is None:
+            return
+        if len(self.gaps) < MOST_GAPS:
+            self.gaps.append([self._gap, tick])
+        else:
+            self.more_gaps += 1
+        self._gap = None
+
     def end(self, *, is_whole: bool) -> None:
         """End what is open with the recording: when the last block was written, or with the last event."""
         # When the program has ended PyPy itself takes the function away, in start-up code that is open then.
         if self._open:
             name = self._notes.names.get(self.rows.number_of(self._open[-1]))
             self.was_open = name is None or name.file != START_UP_FILE
+        if self._gap is not None:
+            self.is_in_gap, self.last_tick = True, max(self.last_tick, self._gap)
         self._close(max(self.last_tick, self._written) if is_whole else self.last_tick)
 
 
@@ -309,7 +341,10 @@ class CallReading:
         """End what is open; a thread that the program has taken from us went on, we don't know how."""
         is_lost = is_lost and self._blocks.cut is None
         thread.end(is_whole=not is_lost)
-        return EndedThread(thread.ident, thread.last_tick, thread.unfit, is_lost and thread.was_open)
+        is_lost = thread.is_in_gap or (is_lost and thread.was_open)
+        return EndedThread(
+            thread.ident, thread.last_tick, thread.unfit, is_lost, thread.gaps, thread.more_gaps
+        )
 
     @property
     def dropped(self) -> int:
@@ -318,12 +353,17 @@ class CallReading:
 
 
 class EndedThread(NamedTuple):
-    """A thread whose calls are read; ``is_lost`` if its profile function was gone before their end."""
+    """A thread whose calls are read; ``is_lost`` if its profile function was gone before their end.
+
+    ``gaps`` are the stretches in ticks, ``more_gaps`` later ones, after which it came back.
+    """
 
     ident: int
     last_tick: int
     unfit: int
     is_lost: bool
+    gaps: List[List[int]]
+    more_gaps: int
 
 
 class Called(NamedTuple):

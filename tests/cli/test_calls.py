@@ -162,6 +162,60 @@ def test_of_threads_one_after_the_other_the_one_that_lost_its_calls_is_told(twic
     assert f"from {lost[-1].end / 1e9:.6f} s on" in problem.text
 
 
+GAPS = """\
+import os, sys, threading
+def f(): pass
+def away():
+    global ours
+    ours = sys.getprofile()
+    sys.setprofile(None)
+def back(): sys.setprofile(ours)
+def inner():
+    f()
+    away()
+    f()
+def outer():
+    inner()
+    back()
+    f()
+def other():
+    f()
+    sys.setprofile(ours)
+    f()
+outer()
+f()
+thread = threading.Thread(target=other)
+thread.start()
+thread.join()
+away()
+if not os.fork(): f(), back(), f(), os._exit(0)
+if not os.fork(): f(), os._exit(0)
+os.wait(), os.wait()
+back()
+f()
+"""
+
+
+@pytest.mark.parametrize("mode", ["exact", "exact+c"])
+def test_calls_go_on_where_the_program_puts_the_recorders_profile_function_back(
+    twice: Any, mode: str
+) -> None:
+    twice.write("prog.py", GAPS)
+    done = twice.recorded("--calls", mode, "--include", "prog.py", "prog.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    opened = twice.opened()
+    main, other, child = calls_by_thread(opened).values()
+    first, second = "<module>\n outer\n  inner\n   f\n   away\n", "<module>\n outer\n  back\n  f\n f\n away\n"
+    assert tree(main) == first + second + "<module>\n back\n f\n"
+    assert tree(other) == "other\n f\n f\n"
+    assert tree(child) == "<module>\n back\n f\n"
+    assert all(is_nested(calls) for calls in (main, other, child))
+    lost = [problem for problem in opened.of("problems") if problem.kind == "calls-lost"]
+    assert sorted(problem.count for problem in lost) == [1, 1, 2]
+    stretch = f"from {main[4].end / 1e9:.6f} s to {main[5].start / 1e9:.6f} s, from"
+    assert sum(stretch in problem.text for problem in lost) == 1
+
+
 def test_a_killed_program_keeps_the_calls_that_were_written_and_invents_none(twice: Any) -> None:
     twice.write(
         "prog.py",

@@ -24,6 +24,7 @@ from tracebin.recorder.call_notes import CallNotes
 from tracebin.recorder.call_records import CallRecords
 from tracebin.recorder.calls import (
     C_RETURN,
+    GAP,
     RETURN,
     TAG,
     TICK_BITS,
@@ -204,6 +205,40 @@ def test_what_is_open_after_a_pause_is_another_call_and_builtins_are_not_taken_u
     assert read.problems == {}
 
 
+def gap(high: int = 0) -> int:
+    return high | GAP | TURN << TICK_BITS
+
+
+def lost_texts(read: Read) -> list[str]:
+    return [problem.text for problem in read.records.problems("here") if problem.kind == "calls-lost"]
+
+
+def test_a_gap_ends_what_is_open_with_the_last_event_and_is_told(tmp_path: Path) -> None:
+    words = [*SIMPLE[:4], gap(), called(1, 50), called(2, 55), returned(2, 56), returned(1, 60)]
+    for cut in 4, 5, 6:
+        read = Read(tmp_path, block(words[:cut], tick=22) + block(words[cut:], tick=70))
+        before = [(10, 10, 0, "main"), (12, 3, 1, "f"), (20, 0, 1, "g")]
+        assert read.rows() == [*before, (50, 10, 0, "main"), (55, 1, 1, "f")]
+        assert read.problems == {"calls-lost": 1}
+        (text,) = lost_texts(read)
+        assert "from 0.000000 s to 0.000000 s:" in text
+        assert read.called.threads[0].gaps == [[20, 50]]
+
+
+def test_a_thread_that_begins_in_a_gap_and_never_leaves_it_is_lost(tmp_path: Path) -> None:
+    read = Read(tmp_path, block([gap()], high=-1, tick=5_000_000_000))
+    assert (read.rows(), read.problems) == ([], {"calls-lost": 1})
+    assert "from 5.000000 s on:" in lost_texts(read)[0]
+
+
+def test_the_first_gaps_are_told_with_their_times_and_the_others_counted(tmp_path: Path) -> None:
+    words = [word for at in range(12) for word in (called(2, 10 * at + 1), gap())]
+    read = Read(tmp_path, block([*words, called(2, 200), returned(2, 201)]))
+    assert read.problems == {"calls-lost": 12}
+    (text,) = lost_texts(read)
+    assert (text.count(" to "), "in 2 stretches after that:" in text) == (10, True)
+
+
 def test_functions_left_out_give_their_place_to_what_they_call(tmp_path: Path) -> None:
     words = [called(1, 1), called(3, 2), called(2, 3), returned(2, 4), returned(3, 5), returned(1, 6)]
     read = Read(tmp_path, block(words), exclude=["other.py"])
@@ -330,7 +365,9 @@ def test_of_a_file_that_is_cut_nobody_knows_whose_profile_function_it_was(tmp_pa
 def test_any_bytes_give_a_well_nested_tree(tmp_path: Path) -> None:
     chance = random.Random(5)
     for _ in range(200):
-        words = [chance.choice(SIMPLE) + chance.randrange(1000) for _ in range(chance.randrange(60))]
+        words = [
+            chance.choice([*SIMPLE, gap()]) + chance.randrange(1000) for _ in range(chance.randrange(60))
+        ]
         data = bytearray(block(words[:20]) + block(words[20:], serial=chance.randrange(2)))
         for _ in range(chance.randrange(4)):
             data[chance.randrange(len(data))] = chance.randrange(256)
@@ -377,7 +414,7 @@ def test_another_process_gives_the_same_lines(
     tmp_path: Path, remote: Callable[..., ReadByServer], choice: dict[str, Any]
 ) -> None:
     first, second = block(SIMPLE, tick=50), block([*SIMPLE[:2], returned(3, 60)], ident=8, tick=70)
-    data = first.ljust(8192, b"\0") + second + b"cut"
+    data = first.ljust(8192, b"\0") + second + block([gap(), *SIMPLE], serial=9) + b"cut"
     (tmp_path / "drops.json").write_text(json.dumps({"1.calls": [len(first), 8192]}))
     here, there = Read(tmp_path, data, **choice), remote(data, **choice)
     assert there.server.is_there
@@ -405,7 +442,7 @@ def test_what_another_process_has_read_and_not_told_is_an_error(
 ) -> None:
     monkeypatch.setattr(remote_calls, "LEAST_BYTES", 1)
     (tmp_path / "1.calls").write_bytes(block(SIMPLE))
-    ends_early = "input(), input(), print('[[[7, 40, 0, false]], null, 0]')"
+    ends_early = "input(), input(), print('[[[7, 40, 0, false, [], 0]], null, 0]')"
     server = CallServer([sys.executable, "-I", "-S", "-c", ends_early], os.environ)
     called = RemoteCalls(tmp_path / "1.calls", CallNotes(), lambda: None, server).finish()
     with pytest.raises(RecordingUnreadable, match="read the calls has ended"):

@@ -12,6 +12,7 @@ from __pypy__ import debug_read_timestamp, identity_dict
 from . import events, resuming
 from .events import hidden
 from .notes import Notes
+from .profiling import watch
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -63,7 +64,6 @@ class Calls:
         self.main = -1
         self.is_broken = False
         self.is_paused = False
-        self.resumed = 0
         self.live: Dict[int, Tuple[Any, Any]] = {}
         self.free: List[Any] = []
         self.slot_keys: Dict[int, Key] = {}
@@ -86,6 +86,7 @@ class Calls:
     def start(self) -> None:
         """Begin in this thread, the main one.  Raises OSError."""
         self.file = self.notes.open("calls")
+        watch(self)
         self.main = self.ident()
         events.with_builtins = self.mode == "exact+c"
         events.owner = self
@@ -97,8 +98,13 @@ class Calls:
         else:
             self.arm(memory, self.function(memory))
 
-    def arm(self, memory: Any, function: Any, step: int = 1) -> None:
-        """Take the events of this thread from now on; with ``step`` 0 keep none yet."""
+    def arm(self, memory: Any, function: Any) -> None:
+        """Take the events of this thread from now on."""
+        self.know(memory, function)
+        self.setprofile(function)
+
+    def know(self, memory: Any, function: Any, step: int = 1) -> None:
+        """Make the memory of this thread ready for its events; with ``step`` 0 none is kept yet."""
         memory[events.MAGIC] = TAG
         memory[events.IDENT] = self.ident()
         memory[events.SERIAL] = self.started
@@ -106,9 +112,9 @@ class Calls:
         memory[events.FIRST_HIGH] = memory[events.HIGH] = -1
         memory[events.AT] = events.FIRST
         memory[events.STEP] = 0 if self.is_paused else step
+        memory[events.GAP] = 0
         memory[events.LAST_BLOCK] = debug_read_timestamp()
         self.live[self.ident()] = (memory, function)
-        self.setprofile(function)
 
     def function(self, memory: Any) -> Any:
         """Give the profile function of the thread that has this memory."""
@@ -179,15 +185,28 @@ class Calls:
     def resume(self) -> None:
         """Keep events again, in each thread from its next one on: ``flush`` takes up its open calls first."""
         self.is_paused = False
-        self.take_up()
-        self.notes.add("calls resumed", self.resumed)
+        self.notes.add("calls resumed", self.take_up())
 
-    def take_up(self) -> None:
-        """Have each thread take up its open calls, as of now, at its next event."""
-        self.resumed = debug_read_timestamp()
-        events.step = events.limit = 0
+    def take_up(self) -> int:
+        """Have each thread take up its open calls, as of now, at its next event; give the tick."""
+        now: int = debug_read_timestamp()
         for memory, _ in list(self.live.values()):
-            memory[events.STEP] = memory[events.LIMIT] = 0
+            self.take_up_thread(memory, now)
+        return now
+
+    @hidden
+    def take_up_thread(self, memory: Any, now: int) -> None:
+        """Have one thread do that."""
+        memory[events.RESUMED] = now
+        memory[events.STEP] = memory[events.LIMIT] = 0
+        if memory is self.main_memory():
+            events.step = events.limit = 0
+
+    @hidden
+    def come_back(self, memory: Any) -> None:
+        """Have this thread go on behind a gap, in which the program had another profile function, or none."""
+        memory[events.GAP] = 1
+        self.take_up_thread(memory, debug_read_timestamp())
 
     @hidden
     def hold(self) -> None:
@@ -218,10 +237,12 @@ class Calls:
         self.told = 0
         self.file = notes.open("calls")
         events.high = -1
-        if found is not None and self.getprofile() is found[1]:
-            self.arm(*found, step=0)
+        if found is not None:
+            self.know(*found, step=0)
         self.pid = self.getpid()  # from here on what is kept is written
-        if not self.is_paused:
+        if found is not None and self.getprofile() is not found[1]:
+            resuming.begin_gap(self, found[0])
+        elif not self.is_paused:
             self.take_up()
 
     # --- numbers --------------------------------------------------------------

@@ -30,11 +30,12 @@ else:
     hidden = hidden_applevel
 
 # A thread's memory, in words: where the next event goes, how far that moves on (0 in a
-# pause), where it is full, the ticks' upper bits, those at the block's start, and the tick of the last
-# block. Then the block itself: its header, and the events.
-AT, STEP, LIMIT, HIGH, FIRST_HIGH, LAST_BLOCK = range(6)
-MAGIC, IDENT, SERIAL, COUNT, BLOCK_HIGH, BLOCK_TICK = range(6, 12)
-FIRST = 12
+# pause), where it is full, the ticks' upper bits, those at the block's start, the tick of the last
+# block, that from which on open calls are to be taken up, and whether a gap ends there. Then the block
+# itself: its header, and the events.
+AT, STEP, LIMIT, HIGH, FIRST_HIGH, LAST_BLOCK, RESUMED, GAP = range(8)
+MAGIC, IDENT, SERIAL, COUNT, BLOCK_HIGH, BLOCK_TICK = range(8, 14)
+FIRST = 14
 
 # The code objects by a number that the JIT can work out when it compiles: 1.5 ns, where a dict needs 10.
 SLOTS = 65536

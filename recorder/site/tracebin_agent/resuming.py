@@ -1,9 +1,11 @@
-"""Take up the calls of a thread that are open when a pause ends, or where a fork made its process.
+"""Take up the calls of a thread that are open when a pause or a gap ends, or where a fork made its process.
 
 That is done at the thread's next event, by itself: until then its stack is what it was then.
 """
 
 from __future__ import annotations
+
+from __pypy__ import debug_read_timestamp
 
 from . import events
 from .events import hidden
@@ -21,6 +23,7 @@ TICK_BITS = 44
 TICK_MASK = (1 << TICK_BITS) - 1
 TURN = (1 << 18) - 1
 C_RETURN = 3 << 17
+GAP = 1 << TICK_BITS - 1
 
 
 @hidden
@@ -32,13 +35,23 @@ def take_up(calls: Calls, memory: Any) -> None:
     numbers = open_numbers(calls)
     if numbers[:1] == [what]:
         del numbers[0]  # it is what is being called
-    turn(calls, memory, calls.resumed >> TICK_BITS)
+    resumed = memory[events.RESUMED]
+    turn(calls, memory, resumed >> TICK_BITS, GAP if memory[events.GAP] else 0)
+    memory[events.GAP] = 0
     for number in reversed(numbers):
-        put(calls, memory, calls.resumed & TICK_MASK | number << TICK_BITS)
+        put(calls, memory, resumed & TICK_MASK | number << TICK_BITS)
     if what != C_RETURN:
         turn(calls, memory, high)
         put(calls, memory, event)
     memory[events.STEP] = 1
+
+
+@hidden
+def begin_gap(calls: Calls, memory: Any) -> None:
+    """Store that this thread of a child made by fork begins without our profile function."""
+    memory[events.AT] = events.FIRST
+    turn(calls, memory, debug_read_timestamp() >> TICK_BITS, GAP)
+    calls.write_out(memory)
 
 
 @hidden
@@ -61,10 +74,10 @@ def number_of(calls: Calls, code: CodeType) -> int:
 
 
 @hidden
-def turn(calls: Calls, memory: Any, high: int) -> None:
-    """Store the ticks' upper bits."""
+def turn(calls: Calls, memory: Any, high: int, gap: int = 0) -> None:
+    """Store the ticks' upper bits, and whether calls are missing before what comes next."""
     memory[events.HIGH] = high
-    put(calls, memory, high | TURN << TICK_BITS)
+    put(calls, memory, high | gap | TURN << TICK_BITS)
 
 
 @hidden
