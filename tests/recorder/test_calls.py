@@ -357,7 +357,7 @@ def test_a_file_without_a_block_behind_what_was_dropped_is_cut(
 
 def test_of_a_file_that_is_cut_nobody_knows_whose_profile_function_it_was(tmp_path: Path) -> None:
     notes = CallNotes()
-    notes.lose(7)
+    notes.lose(7, 0)
     assert Read(tmp_path, block(SIMPLE[:2]), notes).problems == {"calls-lost": 1}
     assert Read(tmp_path, block(SIMPLE[:2]) + b"cut", notes).problems == {"calls-cut": 1}
 
