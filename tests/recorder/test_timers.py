@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("__pypy__", reason="the agent runs in PyPy, and so do these tests")
 
+from tracebin.recorder.site.tracebin_agent.sampling import Sampling
+from tracebin.recorder.site.tracebin_agent.threads import Threads
 from tracebin.recorder.site.tracebin_agent.timers import Timer
 
 SIGPROF = 27
@@ -75,3 +77,82 @@ def test_in_step_it_starts_at_the_next_multiple_of_the_period() -> None:
         (1, [3, 1_000_000]),
     ]
     assert {tuple(times[:2]) for _, _, times in calls.made[1:]} == {(0, 1_000_000)}
+
+
+class Gone:
+    """A timer that another thread has deleted."""
+
+    def start(self, seconds: float) -> None:
+        raise OSError("timer_settime failed")
+
+    def delete(self) -> None:
+        raise OSError("timer_delete failed")
+
+
+def sampling(*timers: Any) -> Sampling:
+    made = Sampling(cast(Any, None), 0.001)
+    made.others = dict(enumerate(timers, 1))
+    return made
+
+
+def test_a_timer_that_is_deleted_meanwhile_keeps_no_other_from_its_rate() -> None:
+    (first, first_calls), (last, last_calls) = timer(), timer()
+    made = sampling(first, Gone(), last)
+    made.set_timers(0.5)
+    made.delete_others()
+    for calls in first_calls, last_calls:
+        assert [name for name, _, _ in calls.made] == ["timer_create", "timer_settime", "timer_delete"]
+
+
+def test_a_thread_whose_timer_is_gone_gives_its_time_to_the_others() -> None:
+    other, calls = timer()
+    made = sampling(other, Gone())
+    made.native = lambda: 2
+    made.slowness = 4
+    made.end_thread()
+    assert (made.slowness, calls.made[-1][0]) == (1, "timer_settime")
+
+
+class Noted:
+    """Notes in memory."""
+
+    def __init__(self) -> None:
+        self.frames: List[Any] = []
+        self.faults: List[str] = []
+
+    def now(self) -> int:
+        return 0
+
+    def add(self, *frame: Any) -> None:
+        self.frames.append(frame[0])
+
+    def fault(self, where: str, fault: Exception) -> None:
+        self.faults.append(f"{where}: {fault}")
+
+
+class Listener:
+    """Something that notes a thread's start and end, or fails at them."""
+
+    def __init__(self, notes: Noted, fails: bool) -> None:
+        self.notes = notes
+        self.fails = fails
+
+    def start_thread(self) -> None:
+        self.hear("start")
+
+    def end_thread(self) -> None:
+        self.hear("end")
+
+    def hear(self, what: str) -> None:
+        if self.fails:
+            raise OSError("no " + what)
+        self.notes.frames.append(what)
+
+
+def test_a_listener_that_fails_keeps_no_other_from_hearing_nor_the_end_from_the_notes() -> None:
+    notes = Noted()
+    threads = Threads(cast(Any, notes))
+    threads.listeners += [Listener(notes, fails) for fails in (False, True, False)]
+    threads.end(len, threads.begin(len))
+    assert notes.frames == ["thread", "start", "start", "end", "end", "thread end"]
+    assert notes.faults == ["thread: no start", "thread: no end"]

@@ -112,14 +112,18 @@ class Sampling:
             return
         self.others[self.native()] = timer
         if not self.adapt() and not self.is_paused:
-            timer.start(self.interval_s * self.slowness)
+            self.set_timer(timer, self.interval_s * self.slowness)
 
     def end_thread(self) -> None:
         """Sample the thread that calls no more."""
         timer = self.others.pop(self.native(), None)
-        if timer is not None:
+        if timer is None:
+            return
+        try:
             timer.delete()
-            self.adapt()
+        except OSError:
+            pass  # ``stop`` has just done that
+        self.adapt()
 
     def adapt(self) -> bool:
         """Choose how often the other threads are sampled; say whether that is another rate than before."""
@@ -136,7 +140,14 @@ class Sampling:
     def set_timers(self, others_s: float) -> None:
         """Set the timers of all threads but the main one."""
         for timer in list(self.others.values()):
-            timer.start(others_s)
+            self.set_timer(timer, others_s)
+
+    def set_timer(self, timer: Timer, seconds: float) -> None:
+        """Set the timer of one of these threads."""
+        try:
+            timer.start(seconds)
+        except OSError:
+            pass  # its thread has ended since, and deleted it, or ``stop`` has
 
     def pause(self) -> None:
         """Take no samples until :meth:`resume`; a timer of PyPy's own may tick on, and takes none either."""
@@ -195,8 +206,7 @@ class Sampling:
 
         try:
             self.is_on = False
-            for timer in list(self.others.values()):
-                timer.delete()
+            self.delete_others()
             if self.timer is not None:
                 self.timer.delete()
                 self.timer = None
@@ -207,6 +217,14 @@ class Sampling:
                 self.disable(_vmprof)
         except Exception as fault:
             self.notes.fault("sampling", fault)
+
+    def delete_others(self) -> None:
+        """Sample no thread but the main one any more."""
+        for timer in list(self.others.values()):
+            try:
+                timer.delete()
+            except OSError:
+                pass  # its thread has just done that
 
     def disable(self, _vmprof: Any) -> None:
         """Note when and how it ended."""

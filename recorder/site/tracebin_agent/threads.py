@@ -65,30 +65,40 @@ class Threads:
 
     @hidden
     def begin(self, function: Any) -> Optional[str]:
-        """Note the start of this thread, and give its name."""
+        """Tell that this thread starts, and give its name."""
         name = name_of(function)
-        try:
-            if self.noted < self.MOST_NOTED:
-                self.noted += 1
-                self.notes.add("thread", self.ident(), self.native(), self.notes.now(), name)
-            else:
-                self.not_noted += 1
-            for listener in self.listeners:
-                listener.start_thread()
-        except Exception as fault:
-            self.notes.fault("thread", fault)
+        self.attempt(self.note_start, name)
+        for listener in self.listeners:
+            self.attempt(listener.start_thread)
         return name
 
     @hidden
     def end(self, function: Any, name: Optional[str]) -> None:
-        """Note the end of this thread, and its name if that is another now."""
+        """Tell that this thread ends."""
+        for listener in reversed(self.listeners):
+            self.attempt(listener.end_thread)
+        self.attempt(self.note_end, function, name)
+
+    @hidden
+    def attempt(self, action: Callable[..., None], *values: Any) -> None:
+        """Do one thing, whatever becomes of the others."""
         try:
-            for listener in reversed(self.listeners):
-                listener.end_thread()
-            later = name_of(function)
-            self.notes.add("thread end", self.ident(), self.notes.now(), None if later == name else later)
+            action(*values)
         except Exception as fault:
             self.notes.fault("thread", fault)
+
+    def note_start(self, name: Optional[str]) -> None:
+        """Note the start of this thread.  Raises OSError."""
+        if self.noted < self.MOST_NOTED:
+            self.noted += 1
+            self.notes.add("thread", self.ident(), self.native(), self.notes.now(), name)
+        else:
+            self.not_noted += 1
+
+    def note_end(self, function: Any, name: Optional[str]) -> None:
+        """Note the end of this thread, and its name if that is another now.  Raises OSError."""
+        later = name_of(function)
+        self.notes.add("thread end", self.ident(), self.notes.now(), None if later == name else later)
 
 
 class Started:
