@@ -362,9 +362,11 @@ class JitLog:
         self.collections.append(Collection(kind, section.start, section.stop, before, after))
 
     def _on_sync(self, section: Section) -> None:
-        if not section.lines:
+        # Where the JIT traces the agent it prints its merge points, of what it has come to, in here.
+        times = [line for line in section.lines if line.isdigit()]
+        if not times and (not section.lines or section.inside("jit-tracing")):
             return  # the agent was held up while it made this one
-        time_ns = int(section.lines[0])
+        time_ns = int((times or section.lines)[0])
         if not 0 <= time_ns < 1 << 63:
             raise ValueError("a time out of range")
         self.sync.append((section.start, time_ns))

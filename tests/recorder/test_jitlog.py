@@ -231,6 +231,16 @@ def test_a_sync_mark_that_was_given_up_says_nothing(read_log: Any) -> None:
     assert (log.sync, dict(log.problems)) == ([(20, 12)], {})
 
 
+@pytest.mark.parametrize(("lines", "times"), [(["12"], [(20, 12)]), ([], [])])
+def test_merge_points_of_the_agent_that_is_being_traced_are_no_times(
+    read_log: Any, lines: list[str], times: list[tuple[int, int]]
+) -> None:
+    points = [f"sync;/agent/agent.py:141-155~#{at} LOAD_FAST" for at in (70, 72)]
+    sync = section(20, "tracebin-sync", points[0], *lines, points[1])
+    log = read_log(text(["[1] {jit-tracing"], sync, ["[40] jit-tracing}"])).log
+    assert (log.sync, dict(log.problems)) == (times, {})
+
+
 def test_sections_nobody_knows_are_counted_by_name(read_log: Any) -> None:
     read = read_log(text(section(1, "jit-new"), section(20, "jit-new"), section(40, "gc-hardware")))
     assert dict(read.log.unknown) == {"jit-new": 2}
