@@ -18,6 +18,7 @@ from tracebin.errors import MalformedBundle
 
 JITTED = STATES.index("jitted")
 INTERPRETED = STATES.index("interpreted")
+NATIVE = STATES.index("native")
 
 # What a sample stands for when it is the only one of its thread: the recorder's
 # default period.
@@ -55,9 +56,9 @@ class StackTimes:
         self._trace = array("q")
         self._ns: List[int] = []
         self._samples: List[int] = []
-        self._interpreted_ns: List[int] = []
-        self._jitted_ns: List[int] = []
-        self._jitted_samples: List[int] = []
+        # Of both what fell neither into tracing nor into a collection.
+        self._free_ns: List[int] = []
+        self._free_samples: List[int] = []
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -84,7 +85,7 @@ class StackTimes:
         self._state.extend(chunk.state)
         self._trace.extend(chunk.trace)
         zeros = [0] * len(chunk.parent)
-        for column in (self._ns, self._samples, self._interpreted_ns, self._jitted_ns, self._jitted_samples):
+        for column in (self._ns, self._samples, self._free_ns, self._free_samples):
             column.extend(zeros)
 
     def states_of(self, rows: Iterable[int]) -> Iterator[int]:
@@ -93,29 +94,25 @@ class StackTimes:
 
     def add_samples(self, stretches: Stretches, busy: Iterable[bool]) -> None:
         """Give each sample's row its time; ``busy`` says which samples fell into tracing or gc."""
-        ns, samples, state = self._ns, self._samples, self._state
+        ns, samples = self._ns, self._samples
         for start, end, row, is_busy in zip(stretches.starts, stretches.ends, stretches.rows, busy):
             ns[row] += end - start
             samples[row] += 1
-            if is_busy:
-                continue
-            if state[row] == JITTED:
-                self._jitted_ns[row] += end - start
-                self._jitted_samples[row] += 1
-            elif state[row] == INTERPRETED:
-                self._interpreted_ns[row] += end - start
+            if not is_busy:
+                self._free_ns[row] += end - start
+                self._free_samples[row] += 1
 
     def by_trace(self) -> Dict[int, Tuple[int, int]]:
-        """Add up samples and time in the machine code of each trace.
+        """Add up samples and time in the machine code of each trace, and in C code that it called.
 
         While PyPy traces a bridge, the stack still shows the trace it leaves: what
         fell into tracing or a collection isn't time in machine code.
         """
         sums: Dict[int, Tuple[int, int]] = {}
-        for row, trace in enumerate(self._trace):
-            if trace >= 0 and self._jitted_samples[row]:
+        for row, (trace, state) in enumerate(zip(self._trace, self._state)):
+            if trace >= 0 and state in (JITTED, NATIVE) and self._free_samples[row]:
                 samples, ns = sums.get(trace, (0, 0))
-                sums[trace] = (samples + self._jitted_samples[row], ns + self._jitted_ns[row])
+                sums[trace] = (samples + self._free_samples[row], ns + self._free_ns[row])
         return sums
 
     def by_function(self) -> Dict[int, FunctionTime]:
@@ -140,8 +137,8 @@ class StackTimes:
                 time = times.setdefault(function, FunctionTime())
                 time.self_ns += self._ns[row]
                 time.self_samples += self._samples[row]
-                time.interpreted_ns += self._interpreted_ns[row]
-                time.jitted_ns += self._jitted_ns[row]
+                time.interpreted_ns += self._free_ns[row] if self._state[row] == INTERPRETED else 0
+                time.jitted_ns += self._free_ns[row] if self._state[row] == JITTED else 0
 
     def _subtrees(self) -> Tuple[List[int], List[int]]:
         ns, samples = list(self._ns), list(self._samples)

@@ -9,6 +9,7 @@ from tracebin.bundle.records import Exit, Mark, Pause, Problem, Process
 from tracebin.recorder.call_choice import CallChoice
 from tracebin.recorder.call_records import CallRecords
 from tracebin.recorder.clock import Clock
+from tracebin.recorder.native_code import NativeCode
 from tracebin.recorder.process_problems import log_problems, sample_problems
 from tracebin.recorder.process_records import ProcessRecords, SampleRecords
 from tracebin.recorder.raw import Wait
@@ -114,7 +115,8 @@ class AssembledProcess:
         )
         raw, first = known.samples.stacks, first_trace
         if about.get("forked"):
-            raw, first = RawStacks(self.records.finder(), self.records.portals()), 0
+            native = NativeCode.noted(about)
+            raw, first = RawStacks(self.records.finder(), self.records.portals(), native), 0
         self.stacks = Stacks(self._function_of, raw, self._is_hidden, shared.tree, first)
         self.samples = self._placed_samples()
         known.functions.sampled(self.samples.in_functions())

@@ -47,7 +47,7 @@ class CodeBlocks:
 
     The assembler dumps a block first, then patches offsets inside it, and only
     in between says where the block lies; so dumps wait until that is known.
-    Dumps that belong to no trace (PyPy's own stubs) are dropped.
+    Dumps that belong to no trace are PyPy's own ``stubs``: address and size.
     """
 
     def __init__(self) -> None:
@@ -55,6 +55,7 @@ class CodeBlocks:
         self._blocks: Dict[int, CodeBlock] = {}
         self._dumps: List[Tuple[int, bytes]] = []
         self._fresh: Optional[CodeBlock] = None
+        self.stubs: List[Tuple[int, int]] = []
         self.backend = ""
 
     def dump(self, lines: List[str]) -> None:
@@ -94,7 +95,9 @@ class CodeBlocks:
     def _settle(self) -> None:
         for address, data in self._dumps:
             block = self._at(address)
-            if block is not None:
+            if block is None:
+                self.stubs.append((address, len(data)))
+            else:
                 block.write(address, data)
                 block.patches += block is not self._fresh
         self._dumps = []

@@ -101,6 +101,11 @@ class JitLog:
         self._handlers = self._table()
 
     @property
+    def stubs(self) -> List[Tuple[int, int]]:
+        """Give address and size of the machine code that PyPy made for all traces, as far as it is known."""
+        return self._blocks.stubs
+
+    @property
     def last_tick(self) -> int:
         """The last time the log tells."""
         return self._sections.last_tick

@@ -184,6 +184,8 @@ class ProcessRecords:
                 finder.add(block.address, len(block.code), draft.stop, number)
         for block in self._log.helpers:
             finder.add(block.address, len(block.code), 0, -1)
+        for address, size in self._log.stubs:
+            finder.add_stub(address, size)
 
 
 def deltas(times: List[int]) -> List[int]:
@@ -254,7 +256,7 @@ class SampleRecords:
                 time_ns = self._clock.ns(stamp.tick)
                 start_ns = max(start_ns, time_ns + origin_ns)
                 if raw is None:
-                    raw = self._stacks.raw.add(sample.stack, stamp.tick, stamp.pc)
+                    raw = self._stacks.raw.add(sample.stack, stamp.tick, stamp.pc, in_kernel=stamp.in_kernel)
                 memory_bytes = stamp.memory_bytes if sample.memory_bytes < 0 else sample.memory_bytes
                 self._place(raw, stamp.thread, time_ns, memory_bytes)
         self._spread(rest, start_ns - origin_ns, stop_ns - origin_ns, origin_ns)

@@ -19,6 +19,7 @@ from tracebin.recorder.decoding import Decoder
 from tracebin.recorder.disk import hole_of
 from tracebin.recorder.functions import Functions, FunctionTable
 from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.native_code import NativeCode
 from tracebin.recorder.raw import Notes, NotesReader, RawRecording
 from tracebin.recorder.remote_calls import CallServer, CallsReader, RemoteCalls
 from tracebin.recorder.sampled import Sampled
@@ -232,6 +233,7 @@ class _ProcessReading:
             raw.path(self._stem, "stamps"),
             self._log,
             is_forked=bool(notes.notes.about.get("forked")),
+            native=NativeCode.noted(notes.notes.about),
         )
 
     def _calls_reader(self, server: Optional[CallServer]) -> CallsReader:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Iterator, List, Optional, Set
 
 from tracebin.recorder.disk import hole_of
 from tracebin.recorder.jitlog import JitLog
+from tracebin.recorder.native_code import NativeCode
 from tracebin.recorder.portals import PortalFinder
 from tracebin.recorder.samples import CodeName, SampleFile, SampleReader, code_name
 from tracebin.recorder.stacks import RawStacks, TraceFinder
@@ -24,9 +25,18 @@ class Sampled:
 
     ``matching`` says which sample is of which tick, ``rows`` which row of ``stacks`` it is, as far as
     they could be known before the end.  In a process made by fork, whose parent's traces go on, none can.
+    ``native`` knows code that isn't PyPy's.
     """
 
-    def __init__(self, profile: Path, stamps: Path, log: JitLog, *, is_forked: bool) -> None:
+    def __init__(
+        self,
+        profile: Path,
+        stamps: Path,
+        log: JitLog,
+        *,
+        is_forked: bool,
+        native: Optional[NativeCode] = None,
+    ) -> None:
         self._profile = profile
         self._stamps_path = stamps
         self._log = log
@@ -36,12 +46,12 @@ class Sampled:
         self._has_hole = False
         self._stamp_bytes = 0
         self._taken = 0
-        self._traces = self._helpers = self._seen = 0
+        self._traces = self._helpers = self._stubs = self._seen = 0
         self.stamps: List[Stamp] = []
         self.matching = StampMatching()
         portals = PortalFinder()
         portals.add(0, log.traces)
-        self.stacks = RawStacks(TraceFinder(), portals)
+        self.stacks = RawStacks(TraceFinder(), portals, native)
         self.rows: List[Optional[int]] = []
         self.dropped = 0
 
@@ -107,7 +117,8 @@ class Sampled:
             stamp = stamps[place]
             if stamp is not None and stamp.tick > tick:
                 break
-            known = stamp and self.stacks.add(samples[place].stack, stamp.tick, stamp.pc)
+            stack = samples[place].stack
+            known = stamp and self.stacks.add(stack, stamp.tick, stamp.pc, in_kernel=stamp.in_kernel)
             found.append(known)
 
     def _find_traces(self, traces: int) -> None:
@@ -118,7 +129,9 @@ class Sampled:
                 finder.add(draft.block.address, len(draft.block.code), draft.stop, number)
         for block in log.helpers[self._helpers :]:
             finder.add(block.address, len(block.code), 0, -1)
-        self._traces, self._helpers = traces, len(log.helpers)
+        for address, size in log.stubs[self._stubs :]:
+            finder.add_stub(address, size)
+        self._traces, self._helpers, self._stubs = traces, len(log.helpers), len(log.stubs)
 
     def new_names(self) -> Iterator[CodeName]:
         """Yield the names of code objects that new rows are of, as far as they have come."""

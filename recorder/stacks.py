@@ -16,6 +16,7 @@ import bisect
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from tracebin.bundle.records import CHUNK_ROWS, STATES, StackChunk
+from tracebin.recorder.native_code import NativeCode
 from tracebin.recorder.portals import PortalFinder, Portals
 from tracebin.recorder.samples import pairs
 
@@ -26,11 +27,14 @@ _ASSEMBLER = 6
 _PAIR_BYTES = 16
 _JITTED = STATES.index("jitted")
 _INTERPRETED = STATES.index("interpreted")
+_BLACKHOLE = STATES.index("blackhole")
 _NATIVE = STATES.index("native")
 # In the place of a code object's number: no Python function, or none that is known.
 _UNKNOWN = -1
 # In its place where a trace of Python code has no frame any more.
 _LEFT = -2
+# Where the processor was, if in no trace: in PyPy's code or nobody knows; in other code than PyPy's.
+_ELSEWHERE, _OUTSIDE = -1, -2
 
 Row = Tuple[int, int, int, int]
 # Code object's number, state and trace.
@@ -60,11 +64,18 @@ class TraceFinder:
         place = bisect.bisect_right(times, since)
         times.insert(place, since)
         self._traces.setdefault(address, []).insert(place, trace)
+        self._lay(address, size, since, trace)
+        self.changes += address in self._asked
+
+    def add_stub(self, address: int, size: int) -> None:
+        """Note that machine code lies at ``address`` that PyPy made for all traces."""
+        self._lay(address, size, 0, -1)
+
+    def _lay(self, address: int, size: int, since: int, trace: int) -> None:
         self._blocks.append((address, address + size, since, trace))
         self._largest = max(self._largest, size)
         self._starts = []
         self._at_pc = {}
-        self.changes += address in self._asked
 
     def at(self, address: int, time: int) -> Optional[int]:
         """Give the trace whose GC table is there at that time, -1 for a helper, None if none is."""
@@ -85,6 +96,12 @@ class TraceFinder:
             found = self._at_pc[pc] = self._candidates(pc)
         before = [trace for since, trace in found if since <= time]
         return before[-1] if before else -1
+
+    def is_machine_code(self, pc: int) -> bool:
+        """Say whether ``pc`` lies in what the JIT has made, at whatever time."""
+        if pc not in self._at_pc:
+            self._at_pc[pc] = self._candidates(pc)
+        return bool(self._at_pc[pc])
 
     def _candidates(self, pc: int) -> List[Tuple[int, int]]:
         if not self._starts:
@@ -216,7 +233,12 @@ class RawStacks:
     Code -1 is another driver's loop.  ``unmatched`` are addresses of machine code that belong to no trace.
     """
 
-    def __init__(self, finder: TraceFinder, portals: Optional[PortalFinder] = None) -> None:
+    def __init__(
+        self,
+        finder: TraceFinder,
+        portals: Optional[PortalFinder] = None,
+        native: Optional[NativeCode] = None,
+    ) -> None:
         self.finder = finder
         self.rows: List[Row] = []
         self.unmatched: Set[int] = set()
@@ -225,26 +247,36 @@ class RawStacks:
         self._outer: Dict[bytes, int] = {}
         self._changes = 0
         self._portals = portals or PortalFinder()
+        self._native = native or NativeCode()
 
-    def add(self, stack: bytes, time: int, pc: Optional[int] = None) -> int:
+    def add(self, stack: bytes, time: int, pc: Optional[int] = None, *, in_kernel: bool = False) -> int:
         """Give the row of a stack's innermost frame; -1 for a stack without frames.
 
-        ``pc`` is where the processor was, if that is known.
+        ``pc`` is where the processor was, if that is known, ``in_kernel`` if it went into the kernel there.
         """
         if self._changes != self.finder.changes:
             self._changes = self.finder.changes
             self._known, self._outer = {}, {}
-        inside = -1 if pc is None else self.finder.around(pc, time)
+        inside = _ELSEWHERE if pc is None else self._inside(pc, time, in_kernel)
         known = self._known.get((stack, inside))
         if known is None:
             inner = _Inner()
             self._read(inner, stack, time)
             if inside >= 0:
                 inner.frames = _innermost_in(inside, inner.frames)
+            elif inside == _OUTSIDE:
+                inner.frames = _in_native_code(inner.frames)
             known = self._insert(inner)
             if inner.timed < 0:
                 self._known[stack, inside] = known
         return known
+
+    def _inside(self, pc: int, time: int, in_kernel: bool) -> int:
+        """Give the trace in whose machine code the processor was, or what else is known of the place."""
+        trace = self.finder.around(pc, time)
+        if trace < 0 and self._native.has(pc, in_kernel) and not self.finder.is_machine_code(pc):
+            return _OUTSIDE
+        return trace
 
     def _read(self, inner: _Inner, stack: bytes, time: int) -> None:
         """Take frames in, innermost first, up to where the rest of the stack is known."""
@@ -326,9 +358,9 @@ class Stacks:
         """Count the addresses of machine code that belong to no trace."""
         return len(self.raw.unmatched)
 
-    def add(self, stack: bytes, time: int, pc: Optional[int] = None) -> int:
+    def add(self, stack: bytes, time: int, pc: Optional[int] = None, *, in_kernel: bool = False) -> int:
         """Give the row of a stack's innermost frame; -1 for a stack without frames."""
-        return self.placed(self.raw.add(stack, time, pc))
+        return self.placed(self.raw.add(stack, time, pc, in_kernel=in_kernel))
 
     def placed(self, row: int) -> int:
         """Give the row of the tree for a raw one, of an innermost frame."""
@@ -362,3 +394,13 @@ def _innermost_in(inside: int, frames: List[Frame]) -> List[Frame]:
     if not frames or frames[0][1] not in (_INTERPRETED, _JITTED):
         return frames
     return [(frames[0][0], _JITTED, inside), *frames[1:]]
+
+
+def _in_native_code(frames: List[Frame]) -> List[Frame]:
+    """Say of the innermost frame that it has called code that isn't PyPy's, and waits for it.
+
+    What it has called may go on with machine code that the log doesn't tell of: then it stays as it is.
+    """
+    code, state, trace = frames[0] if frames else (_UNKNOWN, _NATIVE, _UNKNOWN)
+    is_known = state in (_INTERPRETED, _BLACKHOLE) or (state == _JITTED and trace >= 0)
+    return [(code, _NATIVE, trace), *frames[1:]] if is_known else frames

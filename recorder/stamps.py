@@ -16,7 +16,8 @@ class Stamp(NamedTuple):
     """When a thread was interrupted, in ticks of the log's clock, and where: the program counter.
 
     ``end`` is how long the file of samples was then; ``thread`` is what ``threading.get_ident`` says;
-    ``memory_bytes`` was resident then or up to 16 ms later, or -1.
+    ``memory_bytes`` was resident then or up to 16 ms later, or -1.  ``in_kernel`` if it had made a
+    system call there.
     """
 
     tick: int
@@ -24,6 +25,7 @@ class Stamp(NamedTuple):
     thread: int
     end: int
     memory_bytes: int = -1
+    in_kernel: bool = False
 
 
 # A block: the text of /proc/self/statm, in pages of x86-64, and rows.
@@ -31,6 +33,8 @@ _STAMP = struct.Struct("<4Q")
 _STATM = re.compile(rb"\d+ (\d{1,15}) ")
 _STATM_BYTES = 64
 _PAGE_BYTES = 4096
+# In the program counter, which has 57 bits at most.
+_IN_KERNEL = 1 << 63
 STAMP_BLOCK_BYTES = _STATM_BYTES + 16 * _STAMP.size
 
 
@@ -45,7 +49,7 @@ def _stamps_in(block: bytes) -> Iterator[Stamp]:
     memory_bytes = int(statm[1]) * _PAGE_BYTES if statm else -1
     for tick, pc, thread, end in _STAMP.iter_unpack(block[_STATM_BYTES:]):
         if tick:
-            yield Stamp(tick, pc, thread, end, memory_bytes)
+            yield Stamp(tick, pc & ~_IN_KERNEL, thread, end, memory_bytes, bool(pc & _IN_KERNEL))
 
 
 class StampMatching:

@@ -10,7 +10,7 @@ const MEANINGS = {
   blackhole: "finishing in the interpreter after a guard failed",
   tracing: "recording, optimising and assembling traces",
   gc: "garbage collection",
-  native: "built-in and C code",
+  native: "libraries in C, and waits in the kernel: sleep, files, sockets, locks",
   unknown: "no sample tells",
 };
 

@@ -195,10 +195,10 @@ def test_the_shares_always_add_up_to_the_run(make, duration, gc, tracing, sample
     busy=st.lists(INTERVAL, max_size=6),
     samples=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 5)), max_size=12),
 )
-def test_the_time_in_traces_is_the_jitted_time_of_functions(make, busy, samples):
+def test_the_time_in_traces_that_call_no_c_code_is_the_jitted_time_of_functions(make, busy, samples):
     findings = make.findings(
         traces=[make.trace(start_ns=start, end_ns=start + length) for start, length in [(0, 0), *busy]],
-        stacks=[make.stacks(*((-1, 0, state, 0) for state in STATES))],
+        stacks=[make.stacks(*((-1, 0, state, -1 if state == "native" else 0) for state in STATES))],
         samples=[make.samples(*sorted(samples))],
     )
     function, traces = findings.functions[0], findings.traces
@@ -261,6 +261,20 @@ def test_very_deep_recursion_is_walked(make):
     rows = [(row - 1, row % 2, "interpreted", -1) for row in range(20_000)]
     findings = make.findings(stacks=[make.stacks(*rows)], samples=[make.samples((100, 19_999))])
     assert [row.total_ns for row in findings.functions] == [100, 100]
+
+
+def test_c_code_that_a_trace_calls_is_time_of_the_trace_but_not_jitted(make):
+    stacks = make.stacks((-1, 0, "jitted", 0), (-1, 0, "native", 0), (-1, 0, "native", -1))
+    findings = make.findings(
+        traces=[make.trace(start_ns=0, end_ns=0)],
+        stacks=[stacks],
+        samples=[make.samples((100, 0), (300, 1), (400, 2))],
+    )
+    (trace,) = findings.traces
+    (function, *_) = findings.functions
+    assert (trace.samples, trace.time_ns) == (2, 300)
+    assert (function.self_ns, function.jitted_ns, function.interpreted_ns) == (400, 100, 0)
+    assert nonzero(findings) == {"jitted": 100, "native": 300, "unknown": 600}
 
 
 def test_frames_without_a_function_are_one_of_their_own(make):

@@ -174,6 +174,66 @@ def test_samples_say_how_much_memory_is_resident(twice: Any) -> None:
     assert len(set(memory)) < len(memory) / 4
 
 
+# Each does one thing: C code called by the interpreter, by machine code, waits in both; and none of these.
+KINDS = """
+import os, threading, time, zlib
+large, small = os.urandom(2_000_000).hex().encode(), os.urandom(2_000)
+def squeeze():
+    for _ in range(3):
+        zlib.compress(large)
+def often(n):
+    for _ in range(n):
+        zlib.compress(small)
+def nap():
+    time.sleep(0.3)
+def naps(n):
+    for _ in range(n):
+        time.sleep(0.0003)
+def hot(n):
+    total = 0
+    for number in range(n):
+        total += number % 7
+def text(n):
+    kept = {}
+    for number in range(n):
+        kept[number & 15] = ("abc" * 300 + str(number)).encode()
+def wait(lock):
+    lock.acquire()
+lock = threading.Lock()
+lock.acquire()
+waiting = threading.Thread(target=wait, args=(lock,))
+waiting.start()
+squeeze(); often(8_000); nap(); naps(500); hot(200_000_000); text(1_500_000)
+lock.release()
+waiting.join()
+"""
+
+
+def test_what_waits_or_is_in_a_library_in_c_is_native(twice: Any) -> None:
+    twice.write("prog.py", KINDS)
+    assert twice.recorded("prog.py").returncode == 0
+    found = twice.opened()
+    assert found.problems() == set()
+    functions = [function.qualname for function in found.of("functions")]
+    rows = [row for chunk in found.of("stacks") for row in zip(chunk.function, chunk.state, chunk.trace)]
+    seen: dict[str, list[tuple[str, int]]] = {}
+    for function, state, trace in (rows[row] for chunk in found.of("samples") for row in chunk.stack):
+        seen.setdefault(functions[function], []).append((STATES[state], trace))
+    native = {
+        name: sum(state == "native" for state, _ in samples) / len(samples) for name, samples in seen.items()
+    }
+    for name in ("nap", "naps", "wait"):
+        assert native[name] > 0.9, name
+    # PyPy has something to do for each call, too.
+    for name in ("squeeze", "often"):
+        assert native[name] > 0.7, name
+    # memcpy and malloc are called by PyPy's own functions.
+    for name in ("hot", "text"):
+        assert native[name] < 0.1, name
+    # What machine code has called is still of its trace; the interpreter runs the first thousand rounds.
+    assert sum(trace >= 0 for _, trace in seen["often"]) > 0.6 * len(seen["often"])
+
+
 def sampled(found: Any) -> list[list[str]]:
     """Give the names of every sample's functions, innermost first."""
     functions = [function.qualname for function in found.of("functions")]

@@ -94,12 +94,14 @@ def test_a_block_retires_every_block_it_overlaps(start: int) -> None:
     assert new.code[0x100C - start] == 0xFF
 
 
-def test_stubs_of_pypys_own_are_dropped() -> None:
+def test_of_stubs_of_pypys_own_only_the_place_is_known() -> None:
     blocks = CodeBlocks()
     blocks.dump(dump(0x500, "00" * 16))
+    blocks.dump(dump(0x600, "00" * 8))
     blocks.finish()
     block = made(blocks, 0x1000, "11" * 16)
     assert block.code.hex() == "11" * 16
+    assert blocks.stubs == [(0x500, 16), (0x600, 8)]
     assert blocks.backend == "x86_64"
 
 

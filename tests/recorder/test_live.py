@@ -234,5 +234,5 @@ def test_stacks_lead_to_traces_of_their_functions(live: Live) -> None:
     (stacks,) = live.of("stacks")
     rows = list(zip(stacks.parent, stacks.function, stacks.state, stacks.trace))
     assert all(parent < number for number, (parent, _, _, _) in enumerate(rows))
-    assert {STATES[state] for _, _, state, _ in rows} <= {"interpreted", "jitted", "blackhole"}
-    assert all(STATES[state] == "jitted" for _, _, state, trace in rows if trace >= 0)
+    assert {STATES[state] for _, _, state, _ in rows} <= {"interpreted", "jitted", "blackhole", "native"}
+    assert all(STATES[state] in ("jitted", "native") for _, _, state, trace in rows if trace >= 0)

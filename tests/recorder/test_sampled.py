@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from tracebin.bundle.records import STATES
 from tracebin.recorder import disk
+from tracebin.recorder.native_code import NativeCode
 from tracebin.recorder.sampled import Sampled
 
 HEADER = bytes(40) + b"\x05\x00\x06\x00\x04pypy"
@@ -73,3 +75,21 @@ def test_samples_have_their_rows_when_the_log_tells_of_later_ticks(files: Any, r
         None,
         None,
     ]
+
+
+def test_samples_in_other_code_than_pypys_are_native(files: Any, read_log: Any) -> None:
+    prof, stamps = files
+    ends = [len(HEADER) + (number + 1) * len(sample(0)) for number in range(3)]
+    prof.write_bytes(HEADER + b"".join(map(sample, range(3))))
+    # In PyPy's code, in a stub of its JIT's, and in a library.
+    rows = [struct.pack("<4Q", 10, pc, 1, end) for pc, end in zip((0x1000, 0x500, 0x5000), ends)]
+    stamps.write_bytes(bytes(64) + b"".join(rows).ljust(512, b"\0"))
+    dump = "[2] {jit-backend-dump\nCODE_DUMP @500 +0  90\n[3] jit-backend-dump}\n"
+    log = read_log("[1] {jit-backend\n" + dump + "[4] jit-backend}\n").log
+    native = NativeCode(((0x1000, 0x2000),), ())
+    sampled = Sampled(prof, stamps, log, is_forked=False, native=native)
+    sampled.finish()
+    found = zip(sampled.file.samples, sampled.matching.found)
+    added = [sampled.stacks.add(each.stack, stamp.tick, stamp.pc) for each, stamp in found if stamp]
+    states = [STATES[sampled.stacks.rows[row][2]] for row in added]
+    assert states == ["interpreted", "interpreted", "native"]

@@ -9,6 +9,7 @@ from hypothesis import given, strategies
 from tracebin.bundle.records import STATES
 from tracebin.recorder import stacks as module
 from tracebin.recorder.log_drafts import At
+from tracebin.recorder.native_code import NativeCode
 from tracebin.recorder.portals import PortalFinder, Portals, State
 from tracebin.recorder.samples import pairs, read_samples
 from tracebin.recorder.stacks import RawStacks, Stacks, TraceFinder
@@ -257,6 +258,51 @@ def test_an_address_used_again_is_told_by_time(finder: TraceFinder) -> None:
     assert finder.around(0x9C + 100, 900) == -1
 
 
+LIBRARY, PYPY = 0x5000, 0x1000
+
+
+@pytest.fixture
+def native(finder: TraceFinder) -> Stacks:
+    """Stacks of a process that has noted where the code of PyPy's lies."""
+    finder.add_stub(0xF0, 8)
+    known = NativeCode(((PYPY, PYPY + 8),), ())
+    return Stacks(lambda value: value, RawStacks(finder, native=known), lambda _: False)
+
+
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        ([(1, 2), (1, 1)], [(2, "native", -1), (1, "interpreted", -1)]),
+        ([(6, 0xA0), (3, 2), (1, 1)], [(2, "native", 7), (1, "interpreted", -1)]),
+        ([(6, 0xA0), (3, 3), (3, 2)], [(3, "native", 7), (2, "jitted", 7)]),
+        ([(2, 2), (1, 1)], [(2, "native", -1), (1, "interpreted", -1)]),
+        # PyPy is busy with something of its own
+        ([(4, 2), (1, 1)], [(2, "tracing", -1), (1, "interpreted", -1)]),
+        ([(5, 2), (1, 1)], [(2, "gc", -1), (1, "interpreted", -1)]),
+        # machine code that the log doesn't tell of: it may be there itself
+        ([(6, 0xD0), (3, 2)], [(2, "jitted", -1)]),
+        ([], []),
+    ],
+)
+def test_code_that_is_not_of_pypy_is_native(native: Stacks, stack: Any, expected: Any) -> None:
+    assert frames(native, native.add(raw(*stack), 200, LIBRARY)) == expected
+
+
+@pytest.mark.parametrize("pc", [None, PYPY, 0xC4, 0xF4, 0xA4])
+def test_pypy_and_all_that_its_jit_has_made_is_not_native(native: Stacks, pc: int | None) -> None:
+    row = native.add(raw((6, 0xA0), (3, 1)), 50, pc)
+    assert frames(native, row) == [(1, "jitted", 7)]
+
+
+def test_without_notes_of_where_code_lies_states_are_as_the_sampler_has_them(stacks: Stacks) -> None:
+    assert frames(stacks, stacks.add(raw((1, 1)), 200, LIBRARY, in_kernel=True)) == [(1, "interpreted", -1)]
+
+
+def test_a_function_is_native_only_while_it_waits_for_c_code(native: Stacks) -> None:
+    found = [frames(native, native.add(raw((1, 1)), 200, pc))[0][1] for pc in (PYPY, LIBRARY, PYPY, 0xA1)]
+    assert found == ["interpreted", "native", "interpreted", "jitted"]
+
+
 def test_what_belongs_to_no_trace_is_counted(stacks: Stacks) -> None:
     for address in (0xA0, 0xD0, 0xD0):
         stacks.add(raw((6, address), (3, 1), (1, address)), 200)
@@ -281,7 +327,7 @@ PAIRS = strategies.sampled_from(
 SAMPLES = strategies.tuples(
     strategies.lists(PAIRS, max_size=8),
     strategies.sampled_from([100, 700]),
-    strategies.sampled_from([None, 0xA1, 0xE1]),
+    strategies.sampled_from([None, 0xA1, 0xE1, LIBRARY]),
 )
 
 
@@ -297,7 +343,9 @@ def test_what_stacks_share_changes_none_of_them(samples: list[Any]) -> None:
             (0xE0, 500, 5),
         ):
             finder.add(address, 8, since_ns, trace)
-        return Stacks(lambda value: value, RawStacks(finder), lambda function: function >= START_UP)
+        known = NativeCode(((PYPY, PYPY + 8),), ())
+        raw_stacks = RawStacks(finder, native=known)
+        return Stacks(lambda value: value, raw_stacks, lambda function: function >= START_UP)
 
     shared = empty()
     for stack, time_ns, pc in samples:

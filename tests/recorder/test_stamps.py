@@ -14,11 +14,16 @@ def block(text: bytes, *rows: tuple[int, int, int, int]) -> bytes:
 
 
 def test_stamps_are_read_as_far_as_they_go() -> None:
-    whole = block(b"9000 3 1 2 0 5 0\n", (5, 2**64 - 1, 1, 40), (6, 7, 2, 80))
+    whole = block(b"9000 3 1 2 0 5 0\n", (5, 2**63 - 1, 1, 40), (6, 7, 2, 80))
     without_memory = block(b"", *[(10 + number, 7, 2, 90) for number in range(16)])
     found = read_stamps(whole + bytes(576) + without_memory + whole[:-1])
-    assert found[:2] == [Stamp(5, 2**64 - 1, 1, 40, 3 << 12), Stamp(6, 7, 2, 80, 3 << 12)]
+    assert found[:2] == [Stamp(5, 2**63 - 1, 1, 40, 3 << 12), Stamp(6, 7, 2, 80, 3 << 12)]
     assert found[2:] == [Stamp(10 + number, 7, 2, 90, -1) for number in range(16)]
+
+
+def test_the_highest_bit_of_a_program_counter_says_that_it_was_in_the_kernel() -> None:
+    found = read_stamps(block(b"", (5, 2**63 + 0x7F00, 1, 40), (6, 0x7F00, 1, 80)))
+    assert found == [Stamp(5, 0x7F00, 1, 40, -1, in_kernel=True), Stamp(6, 0x7F00, 1, 80)]
 
 
 def test_stamps_tell_the_threads() -> None:

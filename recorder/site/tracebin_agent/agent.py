@@ -16,6 +16,7 @@ from .flushing import Flushing
 from .hiding import hidden
 from .marks import Marks
 from .module_files import ModuleFiles
+from .modules import Modules
 from .notes import Notes
 from .origin import origin_of
 from .pausing import Pausing
@@ -46,7 +47,8 @@ class Agent:
         self.settings = settings
         self.folder = folder
         self.notes = Notes(settings["folder"], settings["token"])
-        self.flushing = Flushing(self.notes.descriptors.libc)
+        self.modules = Modules(self.notes.descriptors.libc)
+        self.flushing = Flushing(self.modules)
         self.sampling = Sampling(self.notes, settings["interval"])
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
@@ -140,6 +142,7 @@ class Agent:
             "python": ".".join(map(str, sys.version_info[:3])),
             "build": build,
             "jit": dict(pypyjit.defaults),
+            "code": self.modules.code() if self.sampling.interval_s else {},
             "prefix": sys.prefix,
             "stdlib": os.path.dirname(os.__file__),
             "flags": list(sys.flags),

@@ -13,7 +13,7 @@ import os
 
 from __pypy__ import debug_start, debug_stop
 
-from .libc import Libc
+from .modules import Modules
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -27,9 +27,6 @@ class Flushing:
     PAGE = 4096
     READ_WRITE, READ_WRITE_RUN = 3, 7
     MAP_FLAGS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
-    RTLD_LAZY = 1
-    # struct link_map (link.h): what addresses are counted from, name, dynamic section, next.
-    BASE, NAME, DYNAMIC, NEXT = 0, 8, 16, 24
     # Of the dynamic section (elf.h): end, bytes of relocations, table of addresses.
     DT_NULL, DT_PLTRELSZ, DT_PLTGOT = 0, 2, 3
     RELOCATION_BYTES = 24
@@ -41,8 +38,9 @@ class Flushing:
     # Ticks of the processor since one of these was written: 30 to 70 ms.
     REST = 1 << 27
 
-    def __init__(self, libc: Libc) -> None:
-        self.libc = libc
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+        self.libc = libc = modules.libc
         # The log's FILE, when a short section was last written, and where the call at a section's end
         # returns to.
         self.state = libc.words(0, 0, 0)
@@ -82,23 +80,14 @@ class Flushing:
 
     def entries(self, function: bytes) -> Iterator[int]:
         """Give where PyPy's tables of the C library's functions hold this one."""
-        module = self.libc.call("dlopen", "Pi", 0, self.RTLD_LAZY)
-        is_first = True
-        while module:
-            name = self.libc.text(self.libc.word(module + self.NAME))
-            # PyPy is a library, or all in the program itself.
-            if is_first or b"/libpypy" in name:
-                start, size = self.table(module)
-                found = self.libc.read(start, size).find(function)
-                if found >= 0 and found % 8 == 0:
-                    yield start + found
-            is_first = False
-            module = self.libc.word(module + self.NEXT)
+        for base, dynamic in self.modules.of("pypy"):
+            start, size = self.table(base, dynamic)
+            found = self.libc.read(start, size).find(function)
+            if found >= 0 and found % 8 == 0:
+                yield start + found
 
-    def table(self, module: int) -> tuple[int, int]:
-        """Give where the table of a module lies, and its size in bytes."""
-        base = self.libc.word(module + self.BASE)
-        row = self.libc.word(module + self.DYNAMIC)
+    def table(self, base: int, row: int) -> tuple[int, int]:
+        """Give where the table of a module lies, by its dynamic section's rows, and its size in bytes."""
         facts = {self.DT_PLTRELSZ: 0, self.DT_PLTGOT: 0}
         kind = -1
         while kind != self.DT_NULL:

@@ -21,8 +21,8 @@ class Stamps:
     PyPy's sampler (file version 6) writes neither time nor thread, and finds machine code on the stack by
     the return address of the last call it made.  So a few instructions put the program counter there, call
     its handler, one thread after the other, and then write four words: the log's ticks, the program
-    counter, the thread, and how long the sampler's file is then, by which the sample is found.  Only
-    for Linux on x86-64.
+    counter, the thread, and how long the sampler's file is then, by which the sample is found.  The
+    counter's highest bit says that the thread was in the kernel.  Only for Linux on x86-64.
 
     Rows wait in memory until a block of them is full, and go out behind the text of /proc/self/statm,
     which says how much memory is resident.  Done for each sample, each took 5 to 9 us, in caches that a
@@ -195,6 +195,7 @@ class Stamps:
         first = self.STATE_BYTES + self.TEXT_BYTES
         return b"".join(
             (
+                self.noting_kernel(),
                 b"\xb8\x08\x00\x00\x00",  # mov eax, 8: lseek
                 b"\xbf" + self.samples.to_bytes(4, "little"),  # mov edi, samples
                 b"\x31\xf6",  # xor esi, esi
@@ -212,6 +213,27 @@ class Stamps:
                 b"\x72" + bytes([len(block)]),  # jb behind the block
                 block,
                 b"\xc7\x43\x08\x00\x00\x00\x00",  # mov dword [rbx + 8], 0
+            )
+        )
+
+    def noting_kernel(self) -> bytes:
+        """Set the highest bit of the row's program counter where a system call was interrupted.
+
+        That stands before the counter, or at it where the kernel makes it again.  Unless both lie
+        in the counter's page: there may be none beside it.
+        """
+        marking = b"\x80\x4c\x24\x0f\x80"  # or byte [rsp + 15], 0x80
+        at_it = b"\x66\x81\x39\x0f\x05\x75" + bytes([len(marking)])  # cmp word [rcx], syscall; jne behind
+        looking = b"\x66\x81\x79\xfe\x0f\x05\x74" + bytes([len(at_it)])  # cmp word [rcx - 2], syscall; je
+        body = looking + at_it + marking
+        return b"".join(
+            (
+                b"\x49\x8b\x8c\x24\xa8\x00\x00\x00",  # mov rcx, [r12 + 0xa8]
+                b"\x8d\x41\xfe",  # lea eax, [rcx - 2]
+                b"\x25\xff\x0f\x00\x00",  # and eax, 4095
+                b"\x3d\xfc\x0f\x00\x00",  # cmp eax, 4092
+                b"\x77" + bytes([len(body)]),  # ja behind it
+                body,
             )
         )
 
