@@ -20,7 +20,9 @@ EXPLANATIONS: Dict[str, Dict[str, str]] = {
             "The program's process could not be started: the file isn't there, or may not be read or run."
         ),
         "recording-unreadable": (
-            "The raw recording holds nothing to make a bundle of. Was PyPy killed before the program began?"
+            "The raw recording holds nothing to make a bundle of. Was PyPy killed before the program began? "
+            "Or was it removed while the program ran, by the program itself or by what else clears the "
+            "folder for temporary files (`TMPDIR`)?"
         ),
         "bundle-not-written": (
             "The disk or the folder refused the bundle. The raw recording is kept; the message says where."
