@@ -37,7 +37,8 @@ export function card() {
     /**
      * Show a row with its call's own facts at a place of the window.
      *
-     * `merged` says of merged calls how many there are and what they take; the facts are those of the longest.
+     * `merged` says of merged calls how many there are and what they take; the facts are those of the longest, if `call`
+     * is that one.
      */
     show({ row, call, each, sum, span, run, source, merged = null }, { clientX, clientY }) {
       const fact = (name, ...value) => [element("dt", {}, name), element("dd", {}, ...value)];
@@ -47,7 +48,7 @@ export function card() {
         root,
         element("strong", { class: "code" }, each.qualname),
         element("p", { class: "soft code" }, format.place(each.path, each.line)),
-        merged && element("p", {}, `${merged}; of the longest:`),
+        merged && element("p", {}, call ? `${merged}; of the longest:` : merged),
         many &&
           !merged &&
           element(
@@ -58,17 +59,19 @@ export function card() {
         element(
           "dl",
           { class: "facts" },
-          fact(
-            "takes",
-            format.duration(call.duration_ns),
-            element("span", { class: "soft" }, ` ${format.share(call.duration_ns / span)} of the run`),
-          ),
-          fact("itself", format.duration(call.self_ns)),
-          fact("begins", momentText(call.start_ns, call.duration_ns)),
-          fact("calls", countedCalls(call.children, row.block.source)),
-          call.state !== null && fact("VM state", STATES[call.state]),
-          call.trace !== null &&
-            fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
+          call && [
+            fact(
+              "takes",
+              format.duration(call.duration_ns),
+              element("span", { class: "soft" }, ` ${format.share(call.duration_ns / span)} of the run`),
+            ),
+            fact("itself", format.duration(call.self_ns)),
+            fact("begins", momentText(call.start_ns, call.duration_ns)),
+            fact("calls", countedCalls(call.children, row.block.source)),
+            call.state !== null && fact("VM state", STATES[call.state]),
+            call.trace !== null &&
+              fact("trace", element("a", { href: traceUrl(run, call.trace) }, `trace ${call.trace}`)),
+          ],
           sum &&
             fact(
               `all its ${callNoun(source)}`,

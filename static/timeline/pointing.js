@@ -50,7 +50,7 @@ export class Pointing {
     if (place !== null && (place.x !== this.at?.x || place.y !== this.at?.y)) this.quiet();
     this.at = place;
     const row = place && this.page.stage.hit(place.x, place.y, this.page.range);
-    if (!row || row.call !== this.row?.call || row.key !== this.row?.key) this.page.card.leave();
+    if (!isSame(row, this.row)) this.page.card.leave();
     const changed = row?.what !== this.row?.what;
     this.row = row;
     if (changed) this.page.looks.recolour();
@@ -105,9 +105,11 @@ export class Pointing {
 
   async rest(place) {
     const row = this.page.stage.hit(place.x, place.y, this.page.range);
-    if (!row || row.call < 0 || (row !== null && this.row?.call !== row.call)) return;
-    const call = await this.page.data.call(row.block.thread, row.block.source, row.call);
-    if (this.row?.call !== row.call || this.row?.key !== row.key) return;
+    if (!isSame(row, this.row)) return;
+    // What a sandwich merges isn't told apart: it knows no longest call.
+    const { thread, source: from } = row.block;
+    const call = row.call < 0 ? null : await this.page.data.call(thread, from, row.call);
+    if (!isSame(row, this.row)) return;
     const { page } = this;
     const [each, sum] = [page.functionOf(row.what), page.sums.all.get(row.what)];
     const merged =
@@ -161,3 +163,9 @@ export class Pointing {
     this.announce(fault.message);
   }
 }
+
+/** Whether two rows are one; those of a sandwich have no calls. */
+const isSame = (one, other) =>
+  one !== null &&
+  other !== null &&
+  ["key", "call", "depth", "start"].every((name) => one[name] === other[name]);

@@ -13,13 +13,14 @@ const JIT_KINDS = ["tracing", "optimising", "backend"];
 
 /** What is selected on a page, of calls one and of events one. */
 export class Selection {
+  // Where merged calls show what is selected: {view, key, what}, and a path or {depth, start, duration}.
+  #spot = null;
+
   constructor(page) {
     this.page = page;
     this.call = null;
     this.event = null;
     this.of = null;
-    // Where merged calls show what is selected: {what, key, depth, start, duration}.
-    this.spot = null;
     this.walk = walk();
     this.stepping = new Stepping(page);
     this.underWay = 0;
@@ -48,7 +49,8 @@ export class Selection {
   drawnMerged() {
     const { anchor, call, spot, page } = this;
     if (anchor === null) return null;
-    if (spot?.view === page.state.view && spot.what === anchor.id) return spot;
+    if (spot?.view === page.state.view && spot.what === anchor.id)
+      return spot.path ? page.stage.rowOfPath(page.thread.id, spot.path, spot.key) : spot;
     if (page.state.view === "merged") return call?.path ? page.stage.rowOfPath(call.thread, call.path) : null;
     return anchor.id === page.state.of ? page.stage.rowOfPath(page.thread.id, [anchor.id], "callees") : null;
   }
@@ -60,13 +62,30 @@ export class Selection {
     const row = page.stage.hit(place.x, place.y, page.range);
     page.measured = null;
     if (row === null) return this.clear();
-    const { key, depth, start, duration, what } = row;
-    const spot =
-      page.views.kind === "time" ? null : { view: page.state.view, key, depth, start, duration, what };
+    const spot = this.spotOf(row);
     if (row.call < 0) return this.selectFunction(row.what, spot);
     const { thread, source } = row.block;
     const known = row.count === 1 && page.state.view === "time" ? row : null;
     return this.selectCall({ thread, source, call: row.call }, known, spot);
+  }
+
+  /** Where merged calls show a row; what a sandwich shows at a place is found again by the path that leads there. */
+  spotOf(row) {
+    const { view } = this.page.state;
+    const { key, depth, start, duration, what } = row;
+    if (this.page.views.kind === "time") return null;
+    if (view === "sandwich") return { view, key, what, path: this.page.stage.pathTo(row) };
+    return { view, key, depth, start, duration, what };
+  }
+
+  get spot() {
+    return this.#spot;
+  }
+
+  /** The URL has the place in a sandwich. */
+  set spot(spot) {
+    this.#spot = spot;
+    this.page.state.spot = spot?.path ? { key: spot.key, path: spot.path } : null;
   }
 
   diveAt(place) {
@@ -155,13 +174,14 @@ export class Selection {
   restore() {
     const { missing, pointing, state } = this.page;
     const { call, event, picked } = state;
-    this.of = picked;
+    const spot = state.spot && { ...state.spot, view: "sandwich", what: state.spot.path.at(-1) };
+    Object.assign(this, { of: picked, spot });
     this.showDetails();
     if (missing.length > 0) {
       pointing.tell(missing.join(" "));
       this.page.remember();
     }
-    if (call) this.run(this.selectCall(call));
+    if (call) this.run(this.selectCall(call, null, spot));
     else if (event) this.run(this.restoreEvent(event));
   }
 

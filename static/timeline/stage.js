@@ -7,7 +7,7 @@ import { blockHeight, layoutBlocks, placeAt, ROW, rowTop } from "./geometry.js";
 import { drawBands, drawDepths, drawLabels, drawMarks } from "./overlay.js";
 import { drawPauses } from "./pauses.js";
 import { paintRows, pixelsOf, rowAt } from "./raster.js";
-import { rowByPath } from "./trees.js";
+import { pathAt, rowByPath } from "./trees.js";
 
 // The canvas may not have more pixels than this at a side; no screen has.
 const MOST_PIXELS = 16_000;
@@ -281,6 +281,11 @@ export function stage(gutter) {
       const [columns] = block?.parts[0]?.store.layers() ?? [];
       const i = columns ? rowByPath(columns, path) : -1;
       return i < 0 ? null : { ...rowObject(columns, i), key: block.key };
+    },
+    /** The functions that lead to a row of merged calls: in a sandwich from its middle outwards. */
+    pathTo({ key, depth, start, duration }) {
+      const [columns] = blocks.find((each) => each.key === key).parts[0].store.layers();
+      return pathAt(columns, depth, start + duration / 2);
     },
     /** Scroll to the head of a block. */
     revealBlock(key) {

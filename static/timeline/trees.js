@@ -43,6 +43,16 @@ function placesOf(depth, total) {
   });
 }
 
+/** Give the functions that lead to what merged calls show at a depth and a place, the outermost first. */
+export function pathAt(columns, depth, place) {
+  return Array.from({ length: depth + 1 }, (_, level) => {
+    const [first, end] = rowsOf(columns, level);
+    for (let i = first; i < end; i += 1)
+      if (columns.begin[i] <= place && place < columns.begin[i] + columns.duration[i]) return columns.what[i];
+    return null;
+  });
+}
+
 /** Find the row of merged calls that a path of functions leads to, level by level; -1 when there is none. */
 export function rowByPath(columns, path) {
   let [from, to] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];

@@ -23,6 +23,11 @@ function readCall(text) {
   return match ? { thread: Number(match[1]), source: match[2], call: Number(match[3]) } : null;
 }
 
+function readSpot(text) {
+  const match = /^(callers|callees)((?:\.-?\d{1,9}){1,200})$/.exec(text ?? "");
+  return match ? { key: match[1], path: match[2].slice(1).split(".").map(Number) } : null;
+}
+
 function readEvent(text) {
   const match = /^([a-z ]{1,12})\.(\d{1,15})$/.exec(text ?? "");
   return match ? { kind: match[1], id: Number(match[2]) } : null;
@@ -39,6 +44,7 @@ export function readState(search) {
     call: readCall(query.get("call")),
     event: readEvent(query.get("event")),
     of: query.get("of") === "-1" ? -1 : whole(query.get("of")),
+    spot: readSpot(query.get("spot")),
     picked: whole(query.get("function")),
     thread: whole(query.get("thread")),
     filter: query.get("filter") ?? "",
@@ -78,6 +84,7 @@ export function writeState(state) {
     call: call && `${call.thread}.${call.source}.${call.call}`,
     event: event && `${event.kind}.${event.id}`,
     of: state.of === null ? null : String(state.of),
+    spot: state.spot && [state.spot.key, ...state.spot.path].join("."),
     function: state.picked === null ? null : String(state.picked),
     thread: state.thread === null ? null : String(state.thread),
     filter: state.filter,

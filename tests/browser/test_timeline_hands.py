@@ -496,6 +496,21 @@ def test_a_filter_with_a_fault_grays_nothing_and_counts_nothing(hand: Hand, tree
     expect(hand.page.locator("#filter-count")).to_have_text("")
 
 
+def test_a_link_to_a_sandwich_shows_what_is_selected_there(hand: Hand, trees: Recorded) -> None:
+    (trunk,) = trees.named("trunk")
+    hand.open(trees.run, around(trunk))
+    hand.click("b.name === 'Tree.branch' && b.count === 1")
+    hand.press("4", "d => d.view === 'sandwich' && d.boxes.length > 0")
+    hand.page.mouse.click(*hand.at(hand.box("b.name === 'trunk'")))
+    drawn = hand.when("d => d.drawn !== null && d.selected?.name === 'trunk'")["drawn"]
+    hand.page.reload()
+    assert hand.when("d => d.drawn !== null && d.selected?.name === 'trunk'")["drawn"] == drawn
+    # What a sandwich merges has a card, too.
+    hand.page.mouse.move(*hand.at(hand.box("b.name === 'trunk'"), 0.4))
+    expect(hand.page.locator(".card")).to_contain_text("this way")
+    expect(hand.page.locator(".card")).not_to_contain_text("of the longest")
+
+
 def test_nothing_stays_highlighted_where_the_pointer_no_longer_is(hand: Hand, trees: Recorded) -> None:
     hand.open(trees.run, "view=merged")
     plain = {b["name"]: b["colour"] for b in hand.when("d => d.boxes.length > 2")["boxes"]}

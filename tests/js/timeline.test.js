@@ -338,7 +338,7 @@ test("a filter that can't be read is refused in a sentence", () => {
 test("the state goes into the URL and comes back", () => {
   assert.equal(writeState(readState("")), "");
   const query =
-    "?view=lines&at=5-100&in=2-4&range=7-9&call=2.exact.17&event=major step.4&of=3&function=6&filter=a+-b&colour=self&gray=inside,same" +
+    "?view=lines&at=5-100&in=2-4&range=7-9&call=2.exact.17&event=major step.4&of=3&spot=callees.3.-1.6&function=6&filter=a+-b&colour=self&gray=inside,same" +
     "&bands=gc&hide=jit&fold=1,2&sampled=0&sort=calls&order=asc&y=40";
   const state = readState(query);
   assert.deepEqual(state.call, { thread: 2, source: "exact", call: 17 });
