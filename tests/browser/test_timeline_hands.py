@@ -503,6 +503,7 @@ def test_a_link_to_a_sandwich_shows_what_is_selected_there(hand: Hand, trees: Re
     hand.press("4", "d => d.view === 'sandwich' && d.boxes.length > 0")
     hand.page.mouse.click(*hand.at(hand.box("b.name === 'trunk'")))
     drawn = hand.when("d => d.drawn !== null && d.selected?.name === 'trunk'")["drawn"]
+    hand.page.wait_for_url(re.compile(r"spot=callers\."))
     hand.page.reload()
     assert hand.when("d => d.drawn !== null && d.selected?.name === 'trunk'")["drawn"] == drawn
     # What a sandwich merges has a card, too.
