@@ -1,8 +1,8 @@
 """Keep the agent compiled, in one file for each PyPy.
 
 Its modules take PyPy 9 ms to import one by one, and 33 where it may not write what it
-has compiled, as in a package that root has installed.  So a PyPy compiles them once, into a file
-in the user's cache; site/sitecustomize.py reads that, in 3 or 4 ms, or imports them as always.
+has compiled, as in a package that root has installed.  So a PyPy compiles them once (agent_compiler.py), into
+a file in the user's cache; site/sitecustomize.py reads that, in 2 ms, or imports them as always.
 """
 
 from __future__ import annotations
@@ -12,32 +12,11 @@ import os
 import subprocess
 import time
 from pathlib import Path
-from typing import Iterable, List, Mapping, Optional
+from typing import Iterable, Mapping, Optional
 
+from tracebin.recorder import agent_compiler, bootstrap
 from tracebin.recorder.find import PROBE_SECONDS, Interpreter
 
-# The file: sys.version of the PyPy that made it, and a list of (module, code), each behind those it
-# imports; one marshal frame.  Modules that are imported later than at the start are left out.
-_COMPILE = """
-import ast, marshal, os, sys
-folder, package, out = sys.argv[1:]
-rows = []
-def add(name):
-    path = os.path.join(folder, package, name + ".py")
-    with open(path, "rb") as stream:
-        tree = ast.parse(stream.read(), path)
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module not in seen:
-            seen.add(node.module)
-            add(node.module)
-    rows.append((package if name == "__init__" else package + "." + name, compile(tree, path, "exec")))
-seen = set()
-add("__init__")
-with open(out, "wb") as stream:
-    stream.write(marshal.dumps((sys.version, rows)))
-    stream.flush()
-    os.fsync(stream.fileno())
-"""
 OLD_S = 30 * 24 * 3600
 
 
@@ -49,7 +28,7 @@ def agent_pack(folder: Path, package: str, interpreter: Interpreter, environ: Ma
     cache = _cache(environ)
     if cache is None:
         return ""
-    path = cache / f"agent-{_digest(folder / package, interpreter)}.pack"
+    path = cache / f"agent-{_digest(folder, package, interpreter)}.pack"
     try:
         if not path.exists():
             cache.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,22 +47,19 @@ def _cache(environ: Mapping[str, str]) -> Optional[Path]:
     return root / "tracebin" if root else None
 
 
-def _digest(package: Path, interpreter: Interpreter) -> str:
-    known = hashlib.sha256(repr((_COMPILE, str(package), interpreter)).encode())
-    for source in _sources(package):
+def _digest(folder: Path, package: str, interpreter: Interpreter) -> str:
+    known = hashlib.sha256(repr((str(folder), package, interpreter)).encode())
+    sources = sorted((folder / package).glob("*.py"))
+    for source in [Path(agent_compiler.__file__), folder / agent_compiler.STARTING, *sources]:
         known.update(source.read_bytes())
     return known.hexdigest()[:32]
-
-
-def _sources(package: Path) -> List[Path]:
-    return sorted(package.glob("*.py"))
 
 
 def _make(path: Path, words: Iterable[str], interpreter: Interpreter, environ: Mapping[str, str]) -> None:
     """Have PyPy compile, beside ``path``, and put it there when it is whole.  Raises OSError."""
     part = path.with_name(f".{os.getpid()}-{path.name}")
     env = {name: value for name, value in environ.items() if name != "PYPYLOG"}
-    command = [interpreter.path, "-I", "-S", "-c", _COMPILE, *words, str(part)]
+    command = [interpreter.path, "-I", "-S", bootstrap.PATH, "pack", *words, str(part)]
     try:
         subprocess.run(
             command,

@@ -2,8 +2,8 @@
 
 Run by path; the folder above this one becomes the package ``tracebin``, whatever
 its name.  ``pypy3 -I -S recorder/bootstrap.py decode`` is decode_server.py, in the PyPy that ran the
-program, ``calls FOLDER`` is call_server.py, and ``assemble PYPY FOLDER OUT [follow]`` is assembling.py
-where the launcher can't be it itself.
+program, ``calls FOLDER`` is call_server.py, ``pack FOLDER PACKAGE OUT`` is agent_compiler.py, and
+``assemble PYPY FOLDER OUT [follow]`` is assembling.py where the launcher can't be it itself.
 
 Imports nothing but the work that is asked for: PyPy takes 0.02 s for what pathlib, json and typing bring.
 """
@@ -34,6 +34,11 @@ def _main(task: str, *words: str) -> int:
         from tracebin.recorder import call_server
 
         call_server.serve(words[0])
+        return 0
+    if task == "pack":
+        from tracebin.recorder import agent_compiler
+
+        agent_compiler.compile_agent(*words)
         return 0
     from tracebin.recorder import assembling
 

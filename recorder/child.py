@@ -7,6 +7,8 @@ that talks with a person.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
@@ -73,7 +75,7 @@ class DirectChild:
         self._canary = Canary(queue)
         self.started_ns = time.monotonic_ns()
         try:
-            self.pid = spawn(command, queue.restore_in_child)
+            self.pid = spawn_quickly(command, queue) or spawn(command, queue.restore_in_child)
         except BaseException:
             self._canary.close()
             raise
@@ -107,6 +109,41 @@ class DirectChild:
         self._canary.close()
 
 
+def spawn_quickly(command: Command, queue: SignalQueue) -> int:
+    """Start the process as ``spawn`` does, without a copy of our memory's tables; 0 where that can't be done.
+
+    The copy takes 1.3 ms of 25, which count as the program's.  PyPy 7.3 has no such function, and none can
+    have the child ignore SIGCHLD.  glibc's has it ignore 32 and 33, which only glibc itself sends.
+    """
+    if not hasattr(os, "posix_spawnp") or queue.ignores_sigchld:
+        return 0
+    try:
+        with contextlib.ExitStack() as opened:
+            streams = [
+                (os.POSIX_SPAWN_DUP2, _above_standard(fd, opened), number)
+                for number, fd in enumerate((command.stdin, command.stdout, command.stderr))
+                if fd is not None
+            ]
+            return os.posix_spawnp(
+                command.argv[0],
+                command.argv,
+                command.env,
+                file_actions=streams,
+                setsigmask=queue.mask,
+                # Python ignores them, for itself.
+                setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+            )
+    except (OSError, ValueError) as error:
+        raise _not_started(command, error) from error
+
+
+def _above_standard(fd: int, opened: contextlib.ExitStack) -> int:
+    """Give a copy of a descriptor that none of the child's three streams takes the place of."""
+    copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    opened.callback(os.close, copy)
+    return copy
+
+
 def spawn(command: Command, before_exec: Callable[[], None]) -> int:
     """Start the process and return its pid; whoever calls must wait for it."""
     try:
@@ -122,11 +159,15 @@ def spawn(command: Command, before_exec: Callable[[], None]) -> int:
             preexec_fn=before_exec,
         )
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ProgramNotStarted(f"{command.argv[0]} can't be started: {reason}") from error
+        raise _not_started(command, error) from error
     # We wait ourselves, for stops and resource usage; Popen must not try.
     process.returncode = 0
     return process.pid
+
+
+def _not_started(command: Command, error: Exception) -> ProgramNotStarted:
+    reason = getattr(error, "strerror", None) or str(error)
+    return ProgramNotStarted(f"{command.argv[0]} can't be started: {reason}")
 
 
 def wait_for(pid: int, flags: int) -> Optional[Change]:

@@ -60,9 +60,14 @@ class SignalQueue:
         self.mask = frozenset(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN))
         # With SIGCHLD ignored, a child's end would be lost before it was seen.
         self._sigchld = signal.getsignal(signal.SIGCHLD)
-        if self._sigchld == signal.SIG_IGN:
+        if self.ignores_sigchld:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.fd = _signalfd(TAKEN)
+
+    @property
+    def ignores_sigchld(self) -> bool:
+        """Say whether this process was started with SIGCHLD ignored."""
+        return self._sigchld == signal.SIG_IGN
 
     def read(self) -> List[Arrived]:
         """Return what has arrived since the last time, without waiting."""
@@ -83,7 +88,7 @@ class SignalQueue:
 
     def restore_in_child(self) -> None:
         """Give a forked child what this process was started with."""
-        if self._sigchld == signal.SIG_IGN:
+        if self.ignores_sigchld:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 
@@ -92,7 +97,7 @@ class SignalQueue:
         while self.read():
             pass
         os.close(self.fd)
-        if self._sigchld == signal.SIG_IGN:
+        if self.ignores_sigchld:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
 

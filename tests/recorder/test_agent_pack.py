@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tracebin.recorder.agent_compiler import STARTING
 from tracebin.recorder.agent_pack import OLD_S, agent_pack
 from tracebin.recorder.find import Interpreter, find_pypy
 
@@ -21,14 +22,16 @@ SOURCES = {
 }
 # The same that site/sitecustomize.py does, without its settings.
 READ = """
-import os, sys
-sys.path.insert(0, {site!r})
-os.environ["TRACEBIN_AGENT"] = ""
+import sys
 source = open({site!r} + "/sitecustomize.py").read().replace("_start_agent()\\n_hand_over()", "")
-exec(source.replace('PACKAGE = "tracebin_agent"', 'PACKAGE = "part"'))
-found = _unpack_agent(sys.argv[1])
-names = sorted(name for name in sys.modules if name.startswith("part"))
-print(found and (found.order, found.__file__, names))
+exec(source)
+found = _unpack(sys.argv[1])
+if found:
+    code, rows = found
+    exec(code)
+    made = _run_agent(rows)
+    found = made.order, made.__file__, sorted(name for name in sys.modules if name.startswith("part"))
+print(found)
 """
 SITE = Path(__file__).resolve().parents[2] / "recorder" / "site"
 
@@ -43,6 +46,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / PACKAGE).mkdir()
     for name, text in SOURCES.items():
         (tmp_path / PACKAGE / f"{name}.py").write_text(text)
+    starting = (SITE / STARTING).read_text().replace('"tracebin_agent"', f'"{PACKAGE}"')
+    (tmp_path / STARTING).write_text(starting)
     return tmp_path
 
 
