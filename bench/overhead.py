@@ -29,8 +29,8 @@ from measure import (
 )
 from programs import LONG, LONG_S, SHORT, SHORT_S, Program, chosen, fetch, warm_up
 
-BAR_LONG = 1.10
-BAR_SHORT = 1.25
+BAR_LONG = 1.05
+BAR_SHORT = 1.20
 PARTS = (
     ("log alone", log_only),
     ("log and hook (--interval 0)", without_samples),

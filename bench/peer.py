@@ -29,6 +29,7 @@ from measure import (
     exact_calls,
     middle,
     must_be_well,
+    of_its_length,
     plain,
     pypy,
     recorded,
@@ -120,21 +121,36 @@ def _options() -> argparse.Namespace:
 
 
 def _print_costs(python: str, programs: Sequence[Program], count: int) -> None:
-    print(f"{'program':16} {'plain s':>7}" + "".join(f" {name + ' CPU/wall':>26}" for name in COLUMNS))
+    print("CPU and wall time over plain, median (min-max):")
+    print(f"{'program':16} {'plain s':>7}" + "".join(f" {name:>34}" for name in COLUMNS))
+    rows = []
     for program in programs:
-        print(_costs(program, rounds(python, program, VARIANTS, count)), flush=True)
+        program = of_its_length(python, program)
+        base, *others = rounds(python, program, VARIANTS, count)
+        rows.append(
+            (program, [(_ratios(costs, base, "cpu_s"), _ratios(costs, base, "wall_s")) for costs in others])
+        )
+        cells = "".join(f" {_cell(cpu) + ' ' + _cell(wall):>34}" for cpu, wall in rows[-1][1])
+        print(f"{program.name:16} {middle(base, 'cpu_s'):7.2f}{cells}", flush=True)
+    for is_long, what in ((True, "5 s or more"), (False, "under 1 s")):
+        _print_medians(what, [costs for program, costs in rows if program.is_long is is_long])
 
 
-def _costs(program: Program, found: List[List[Cost]]) -> str:
-    base, *others = found
-    cells = "".join(f" {_cell(costs, base):>26}" for costs in others)
-    return f"{program.name:16} {middle(base, 'cpu_s'):7.2f}{cells}"
+def _ratios(costs: Sequence[Cost], base: Sequence[Cost], figure: str) -> List[float]:
+    return [getattr(cost, figure) / getattr(partner, figure) for cost, partner in zip(costs, base)]
 
 
-def _cell(costs: List[Cost], base: List[Cost]) -> str:
-    cpu = [cost.cpu_s / partner.cpu_s for cost, partner in zip(costs, base)]
-    wall = [cost.wall_s / partner.wall_s for cost, partner in zip(costs, base)]
-    return f"{median(cpu):.2f} ({min(cpu):.2f}-{max(cpu):.2f}) / {median(wall):.2f}"
+def _cell(ratios: Sequence[float]) -> str:
+    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def _print_medians(what: str, rows: Sequence[Sequence[tuple[List[float], List[float]]]]) -> None:
+    if rows:
+        cells = "".join(
+            f" {' '.join(f'{median(median(row[column][kind]) for row in rows):.3f}' for kind in (0, 1)):>34}"
+            for column in range(len(COLUMNS))
+        )
+        print(f"{'median of ' + str(len(rows)) + ', ' + what:24}{cells}")
 
 
 def _print_readings(rows: Sequence[tuple[Program, Reading]]) -> None:

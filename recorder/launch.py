@@ -48,6 +48,9 @@ PACKAGE = Path(tracebin.__file__).resolve().parent
 # Of each file, a sixteenth at its end is never dropped (disk.py): more than the 50 MB of samples that the
 # reader leaves unread at most (pace.py).
 ROOM_TO_REST = 1 << 30
+DEFAULT_INTERVAL_S = 0.001
+# What the agent makes of the interval when it has taken some samples (its sampling.py).
+LATER = 2
 Progress = Callable[[int, int], None]
 
 
@@ -56,14 +59,16 @@ class Request:
     """What to record, and how.
 
     ``words`` is what PyPy gets after its own options (``["prog.py", "1"]``,
-    ``["-m", "pkg"]``); ``target`` is ``script``, ``module`` or ``code``.
+    ``["-m", "pkg"]``); ``target`` is ``script``, ``module`` or ``code``.  Unless ``keeps_interval``, the time
+    between samples is doubled after some: the agent's sampling.py says when.
     """
 
     target: str
     words: List[str]
     out: Path
     interpreter: Interpreter
-    interval_s: float = 0.001
+    interval_s: float = DEFAULT_INTERVAL_S
+    keeps_interval: bool = False
     stages: str = "optimised"
     source: str = "used"
     jit: Optional[str] = None
@@ -280,6 +285,7 @@ def _note_end_on_full_disk(raw: RawRecording, finish: Finish, fault: OSError) ->
 def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
     options: Dict[str, Scalar] = {
         "interval_s": _interval_s(request),
+        **({"later_interval_s": _interval_s(request) * LATER} if _slows(request) else {}),
         "stages": request.stages,
         "source": request.source,
         **request.calls.options(),
@@ -311,6 +317,11 @@ def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
 
 def _interval_s(request: Request) -> float:
     return request.interval_s if request.calls.mode == "sampled" else 0.0
+
+
+def _slows(request: Request) -> bool:
+    """Say whether the interval gets longer, which the instructions before the sampler's handler see to."""
+    return _interval_s(request) > 0 and not request.keeps_interval and platform.machine() == "x86_64"
 
 
 def _trace_limit(request: Request) -> Dict[str, Scalar]:
@@ -357,6 +368,7 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
         "environ": {name: environ.get(name) for name in ours},
         "hooks": True,
         "interval": _interval_s(request),
+        "slows": _slows(request),
         "calls": request.calls.mode,
         "trace_limit": _trace_limit(request).get("trace_limit", 0),
         "paused": request.starts_paused,

@@ -23,7 +23,7 @@ def dropped_problems(dropped: Dict[str, int]) -> Iterator[Problem]:
         text = (
             f"More was recorded than there was room for: of {_DROPPED_FROM[ending]} the middle was dropped."
         )
-        yield Problem("dropped", text, size, "bytes")
+        yield Problem("dropped", text, size)
 
 
 def file_problems(of_one: Problem, paths: Iterable[str]) -> Iterator[Problem]:

@@ -14,8 +14,9 @@ FILTERS = ("include", "exclude", "min_duration_ns", "max_calls")
 
 @dataclass(frozen=True)
 class Recorded:
-    """How calls were recorded; ``interval_ns`` is that of the samples that were asked for.
+    """How calls were recorded.
 
+    ``interval_ns`` is that of the samples that were asked for, ``later_interval_ns`` what became of it.
     ``paused`` says whether the program paused it somewhere, ``filters`` names the
     options that left calls out.
     """
@@ -24,6 +25,7 @@ class Recorded:
     interval_ns: Optional[int]
     paused: bool
     filters: List[str]
+    later_interval_ns: Optional[int] = None
 
 
 def recorded(options: Mapping[str, Scalar], paused: bool) -> Recorded:
@@ -33,7 +35,15 @@ def recorded(options: Mapping[str, Scalar], paused: bool) -> Recorded:
     if calls not in MODES:
         calls = "off" if interval_ns == 0 else "sampled"
     filters = [name for name in FILTERS if options.get(name)]
-    return Recorded(str(calls), interval_ns if calls == "sampled" else None, paused, filters)
+    is_sampled = calls == "sampled"
+    later_ns = _interval_ns(options.get("later_interval_s"))
+    return Recorded(
+        str(calls),
+        interval_ns if is_sampled else None,
+        paused,
+        filters,
+        later_ns if is_sampled and interval_ns else None,
+    )
 
 
 def _interval_ns(interval_s: Scalar) -> Optional[int]:

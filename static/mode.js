@@ -9,10 +9,12 @@ const MODES = {
 };
 
 /** Say it of a run by what its recorder was asked for. */
-export function callsMode({ calls = "sampled", interval_s: interval }) {
+export function callsMode({ calls = "sampled", interval_s: interval, later_interval_s: later }) {
   if (Object.hasOwn(MODES, calls)) return MODES[calls];
   if (typeof interval !== "number") return "calls sampled";
-  return interval > 0 ? `calls sampled every ${format.duration(Math.round(interval * 1e9))}` : MODES.off;
+  if (!(interval > 0)) return MODES.off;
+  const times = [interval, later].filter((time) => typeof time === "number");
+  return `calls sampled every ${times.map((time) => format.duration(Math.round(time * 1e9))).join(", later ")}`;
 }
 
 const SHORT = {
@@ -27,15 +29,17 @@ const SHORT = {
  *
  * What left calls out is named too, so that nobody takes a part of them for all.
  */
-export function recordedMode({ calls, interval_ns: interval, paused, filters }) {
+export function recordedMode({ calls, interval_ns: interval, later_interval_ns: later, paused, filters }) {
   const mode = SHORT[calls] + (interval > 0 ? ` every ${format.duration(interval)}` : "");
   const text = [mode, filters.length > 0 && "filtered", paused && "with pauses"].filter(Boolean).join(", ");
   const whole = [
-    `How it was recorded: ${callsMode({ calls, interval_s: interval === null ? undefined : interval / 1e9 })}.`,
+    `How it was recorded: ${callsMode({ calls, interval_s: seconds(interval), later_interval_s: seconds(later) })}.`,
     filters.length > 0 && `Some calls were left out by ${filters.map(optionOf).join(", ")}.`,
     paused && "The program paused samples and calls for a time.",
   ];
   return { text, title: whole.filter(Boolean).join(" ") };
 }
+
+const seconds = (ns) => (typeof ns === "number" ? ns / 1e9 : undefined);
 
 const optionOf = (name) => `--${name.replace(/_ns$/, "").replaceAll("_", "-")}`;

@@ -85,6 +85,11 @@ function timeSection({ id, time, gc, compile_ns: compile, counts }) {
   );
 }
 
+function howMuch({ kind, count }) {
+  if (kind === "dropped") return ` (${format.bytes(count)})`;
+  return count > 1 ? ` (${format.count(count)} times)` : "";
+}
+
 function problemsSection(problems) {
   if (problems.length === 0) return null;
   const row = (problem) =>
@@ -92,7 +97,7 @@ function problemsSection(problems) {
       "li",
       {},
       problem.text,
-      problem.count > 1 && element("span", { class: "soft" }, ` (${format.count(problem.count)} times)`),
+      element("span", { class: "soft" }, howMuch(problem)),
       problem.where && element("span", { class: "soft code" }, ` ${problem.where}`),
     );
   return section(

@@ -15,9 +15,19 @@ from tracebin.analysis.rows import (
     hottest_functions,
     hottest_traces,
 )
-from tracebin.bundle.records import Process
+from tracebin.bundle.records import Problem, Process
 from tracebin.terminal.page import COLUMN_GAP, Column, Page, Piece, crop, crop_start
-from tracebin.terminal.wording import calls_mode, command, counted, duration, ending, percent, place, visible
+from tracebin.terminal.wording import (
+    calls_mode,
+    command,
+    counted,
+    duration,
+    ending,
+    percent,
+    place,
+    size,
+    visible,
+)
 
 HOT_TRACES = 3
 SHOWN_ROWS = 10
@@ -375,6 +385,11 @@ def _problems(findings: Findings, page: Page) -> None:
     page.line()
     page.line(Piece("Problems", "bold"))
     for problem in findings.problems:
-        times = f" ({problem.count} times)" if problem.count > 1 else ""
         where = f" [{visible(problem.where)}]" if problem.where else ""
-        page.line(Piece(f"  {visible(problem.text)}{times}{where}", "yellow"), hang=4)
+        page.line(Piece(f"  {visible(problem.text)}{_how_much(problem)}{where}", "yellow"), hang=4)
+
+
+def _how_much(problem: Problem) -> str:
+    if problem.kind == "dropped":
+        return f" ({size(problem.count)})"
+    return f" ({problem.count} times)" if problem.count > 1 else ""

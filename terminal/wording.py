@@ -100,13 +100,15 @@ def calls_mode(run: Run) -> str:
     """
     asked = run.options.recorder
     mode, interval_s = asked.get("calls", "sampled"), asked.get("interval_s")
+    later_s = asked.get("later_interval_s")
     if mode in _MODES:
         return _MODES[str(mode)]
     if not isinstance(interval_s, (int, float)):
         return "sampled"
-    return (
-        f"sampled every {duration(round(interval_s * 1e9))}" if interval_s else "neither sampled nor recorded"
-    )
+    if not interval_s:
+        return "neither sampled nor recorded"
+    later = f", later {duration(round(later_s * 1e9))}" if isinstance(later_s, float) else ""
+    return f"sampled every {duration(round(interval_s * 1e9))}{later}"
 
 
 def ending(how: Exit) -> str:

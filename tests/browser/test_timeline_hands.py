@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -13,6 +14,8 @@ from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
     from recorded_runs import Call, Recorded
+
+    from tracebin.bundle import records as r
 
 When = Callable[..., dict[str, Any]]
 
@@ -554,9 +557,23 @@ def test_keys_go_to_what_is_shown(hand: Hand, trees: Recorded) -> None:
     hand.press("2", "d => d.view === 'merged' && d.colouring === 'package'")
 
 
+def traced_moments(bundle: r.Bundle) -> list[int]:
+    """When the program was in the machine code of a trace, by the samples of its first thread."""
+    traces = [trace for chunk in bundle.stacks for trace in chunk.trace]
+    return [
+        chunk.first_ns + time
+        for chunk in bundle.samples
+        if chunk.thread == 0
+        for time, row in zip(accumulate(chunk.time), chunk.stack)
+        if traces[row] >= 0
+    ]
+
+
 def test_the_card_leads_to_the_trace(hand: Hand, recordings: dict[str, Recorded], server: str) -> None:
     hot = recordings["hot"]
-    found = hand.open(hot.run)
+    # In the whole run a stretch of one sample may be too narrow to be a box of its own.
+    moment = traced_moments(hot.bundle)[0]
+    found = hand.open(hot.run, f"range={moment - 8_000_000}-{moment + 8_000_000}")
 
     def has_trace(box: dict[str, Any]) -> bool:
         address = f"{server}/api/v1/runs/{hot.run}/calls/{box['call']}?thread=0&source=sampled"

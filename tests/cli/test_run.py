@@ -39,6 +39,7 @@ def test_a_whole_run_is_in_the_bundle_without_a_problem(recording: Any) -> None:
     assert {"threshold", "trace_limit"} <= run.options.jit.keys()
     assert run.options.recorder == {
         "interval_s": 0.001,
+        "later_interval_s": 0.002,
         "stages": "optimised",
         "source": "used",
         "calls": "sampled",
@@ -215,7 +216,13 @@ def test_variables_for_exact_calls_may_be_set_for_all_runs(twice: Any) -> None:
     done = twice.recorded("-c", "print(1)", **settings)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"1\n", b"")
     # THEN the bundle doesn't say that they did anything
-    assert set(twice.opened().run.options.recorder) == {"interval_s", "stages", "source", "calls"}
+    assert set(twice.opened().run.options.recorder) == {
+        "interval_s",
+        "later_interval_s",
+        "stages",
+        "source",
+        "calls",
+    }
 
 
 def test_a_bundle_without_a_name_is_named_for_program_and_time(twice: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, Tuple
 
 import pytest
 
@@ -253,3 +253,28 @@ def test_time_spent_asleep_is_sampled(twice: Any) -> None:
     assert twice.recorded("prog.py").returncode == 0
     times = [ns for chunk in twice.opened().of("samples") for ns in chunk.time]
     assert 0.2e9 < sum(times) < 60e9
+
+
+# Ends when there should be 3,200 samples at the full rate: a program that waits for a processor gets fewer.
+LONG = """
+import time
+while time.process_time() < 3.2:
+    sum(number % 7 for number in range(1000))
+"""
+
+
+@pytest.mark.parametrize(("options", "slows"), [((), True), (("--interval", "0.001"), False)])
+def test_samples_are_taken_half_as_often_after_some_unless_an_interval_is_asked_for(
+    twice: Any, options: Tuple[str, ...], slows: bool
+) -> None:
+    twice.write("prog.py", LONG)
+    assert twice.recorded(*options, "prog.py").returncode == 0
+    found = twice.opened()
+    distances = [distance for chunk in found.of("samples") for distance in chunk.time[1:]]
+    early, late = distances[:1900], distances[2050:]
+    assert len(late) > 100
+    # Where the program waits for a processor, a tick comes late, and some distances are shorter.
+    near, later = (sum(distance < 1_500_000 for distance in part) / len(part) for part in (early, late))
+    assert near > 0.5
+    assert (later < 0.5) == slows
+    assert found.run.options.recorder.get("later_interval_s") == (0.002 if slows else None)

@@ -79,6 +79,16 @@ def test_in_step_it_starts_at_the_next_multiple_of_the_period() -> None:
     assert {tuple(times[:2]) for _, _, times in calls.made[1:]} == {(0, 1_000_000)}
 
 
+def test_instructions_that_set_it_in_step_have_its_number_and_times() -> None:
+    made, calls = timer()
+    made.id = 0x01020304
+    code = made.set_in_step(0.002, 7_000_000_001)
+    assert len(calls.made) == 1
+    assert list(calls.memory[-1]) == [0, 2_000_000, 7, 2_000_000]
+    assert code.startswith(b"\xb8\xdf\0\0\0\xbf\x04\x03\x02\x01\xbe\x01\0\0\0\x48\xba")
+    assert code[17:25] == calls.memory[-1].buffer.to_bytes(8, "little")
+
+
 class Gone:
     """A timer that another thread has deleted."""
 
@@ -90,7 +100,7 @@ class Gone:
 
 
 def sampling(*timers: Any) -> Sampling:
-    made = Sampling(cast(Any, None), 0.001)
+    made = Sampling(cast(Any, None), 0.001, slows=True)
     made.others = dict(enumerate(timers, 1))
     return made
 

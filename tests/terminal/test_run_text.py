@@ -63,12 +63,17 @@ def test_the_recorders_own_traces_are_counted_apart(make, printed):
 
 
 def test_the_first_problem_stands_in_the_report_and_all_in_the_page(make, printed):
-    problems = [Problem("cut", "It was cut.", 1, "line 9"), Problem("lost", "Samples were lost.", 12)]
+    problems = [
+        Problem("cut", "It was cut.", 1, "line 9"),
+        Problem("lost", "Samples were lost.", 12),
+        Problem("dropped", "The middle was dropped.", 3 << 20),
+    ]
     findings = make.findings(problems=problems)
-    assert "It was cut. (and 1 more: see tracebin show)" in printed(report, findings)
+    assert "It was cut. (and 2 more: see tracebin show)" in printed(report, findings)
     text = printed(show, findings)
     assert "  It was cut. [line 9]\n" in text
     assert "  Samples were lost. (12 times)\n" in text
+    assert "  The middle was dropped. (3.00 MiB)\n" in text
 
 
 def test_a_bundle_that_was_cut_does_not_pass_for_whole(make, printed):

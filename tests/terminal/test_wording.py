@@ -100,7 +100,8 @@ def test_the_mode_of_calls_is_said(make):
     run = make.findings().run
     said = {}
     modes = [{"calls": mode} for mode in ("exact", "exact+c", "off")]
-    for asked in (*modes, {"interval_s": 0.001}, {"interval_s": 0}):
+    slowed = {"interval_s": 0.001, "later_interval_s": 0.002}
+    for asked in (*modes, {"interval_s": 0.001}, {"interval_s": 0}, slowed):
         options = dataclasses.replace(run.options, recorder=asked)
         said[str(asked)] = calls_mode(dataclasses.replace(run, options=options))
     assert [text.split(" ")[0] for text in said.values()] == [
@@ -109,5 +110,7 @@ def test_the_mode_of_calls_is_said(make):
         "neither",
         "sampled",
         "neither",
+        "sampled",
     ]
     assert said["{'interval_s': 0.001}"] == "sampled every 1.00 ms"
+    assert said[str(slowed)] == "sampled every 1.00 ms, later 2.00 ms"

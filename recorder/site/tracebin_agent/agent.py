@@ -49,7 +49,7 @@ class Agent:
         self.notes = Notes(settings["folder"], settings["token"])
         self.modules = Modules(self.notes.descriptors.libc)
         self.flushing = Flushing(self.modules)
-        self.sampling = Sampling(self.notes, settings["interval"])
+        self.sampling = Sampling(self.notes, settings["interval"], settings["slows"])
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
         self.module_files = ModuleFiles(self.notes)
@@ -326,7 +326,7 @@ class Agent:
             self.notes.descriptors.mend()
             self.sync()
             self.module_files.note()
-            self.sampling.flush()
+            self.sampling.look()
             self.marks.flush()
 
     def note_code(self, code: CodeType) -> None:

@@ -29,15 +29,22 @@ class Sampling:
     The main thread is sampled at the interval that was asked for.  So are others, as long as there are
     few: of more than ``AT_FULL_RATE``, each is sampled half as often whenever their number doubles.
     Their timers are not in step, as one thread at a time can be in the handler.
+
+    Where no interval was asked for, all are sampled half as often once there are 2,000 samples.  Each tick
+    costs a program 15 to 40 us in a virtual machine, and half of them fall together with those of a kernel
+    that has 250 a second: what is left of the cost is a third.
     """
 
     # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
     IDLE_S = 0.999
     AT_FULL_RATE = 3
+    LATER = 2
 
-    def __init__(self, notes: Notes, interval_s: float) -> None:
+    def __init__(self, notes: Notes, interval_s: float, slows: bool) -> None:
+        """Stand ready; ``slows`` says whether the interval may become longer."""
         self.notes = notes
         self.interval_s = interval_s
+        self.slows = slows
         self.timer: Optional[Timer] = None
         self.stamps: Optional[Stamps] = None
         self.polling: Optional[Polling] = None
@@ -47,6 +54,7 @@ class Sampling:
         self.libc = Libc()
         self.others: Dict[int, Timer] = {}
         self.slowness = 1
+        self.others_s = interval_s
         self.is_paused = False
         self.is_on = False
         self.is_held = False
@@ -82,7 +90,7 @@ class Sampling:
         if self.timer is not None:
             # A period later: the agent's own work is done by then.
             self.timer.start_in_step(self.interval_s, self.notes.now() + int(self.interval_s * 1e9))
-        facts = {"started_ns": before, "interval_s": self.interval_s}
+        facts: Dict[str, Any] = {"started_ns": before, "interval_s": self.interval_s}
         if self.stamps is not None and self.timer is not None:
             facts["threads"] = True
         self.notes.add("sampling", facts)
@@ -97,9 +105,20 @@ class Sampling:
             stop = os.path.join(os.path.dirname(self.notes.stem), "stop")
             statm = self.notes.descriptors.open_to_read("/proc/self/statm")
             files = self.file, self.notes.open("stamps"), statm
-            return Stamps(self.polling, _signal.SIGPROF, files, stop, self.interval_s)
+            return Stamps(self.polling, _signal.SIGPROF, files, stop, self.interval_s, self.slowing())
         except OSError:
             return None  # another machine than x86-64, or memory that may not be run: samples are spread
+
+    def slowing(self) -> bytes:
+        """Assemble what makes the main thread's interval longer."""
+        if not self.slows or self.timer is None:
+            return b""
+        return self.timer.set_in_step(self.interval_s * self.LATER, self.notes.now())
+
+    def interval_now_s(self) -> float:
+        """Give the main thread's interval, which others have too, or a multiple of it."""
+        is_slower = self.stamps is not None and self.stamps.is_slower()
+        return self.interval_s * self.LATER if is_slower else self.interval_s
 
     def start_thread(self) -> None:
         """Sample the thread that calls, if it can be told whose samples are whose."""
@@ -112,7 +131,7 @@ class Sampling:
             return
         self.others[self.native()] = timer
         if not self.adapt() and not self.is_paused:
-            self.set_timer(timer, self.interval_s * self.slowness)
+            self.set_timer(timer, self.interval_now_s() * self.slowness)
 
     def end_thread(self) -> None:
         """Sample the thread that calls no more."""
@@ -134,11 +153,12 @@ class Sampling:
         if slowness == self.slowness or slowness * 2 == self.slowness:
             return False
         self.slowness = slowness
-        self.set_timers(0 if self.is_paused else self.interval_s * slowness)
+        self.set_timers(0 if self.is_paused else self.interval_now_s() * slowness)
         return True
 
     def set_timers(self, others_s: float) -> None:
         """Set the timers of all threads but the main one."""
+        self.others_s = others_s
         for timer in list(self.others.values()):
             self.set_timer(timer, others_s)
 
@@ -157,6 +177,8 @@ class Sampling:
             self.is_paused = True
             self.set_timers(0)
             if self.timer is not None:
+                # Twice: a tick between the two may just have made the interval longer.
+                self.timer.start(0)
                 self.timer.start(0)
             _vmprof.stop_sampling()
         except Exception as fault:
@@ -170,15 +192,19 @@ class Sampling:
             _vmprof.start_sampling()
             self.is_paused = False
             if self.timer is not None:
-                self.timer.start_in_step(self.interval_s, self.notes.now())
-            self.set_timers(self.interval_s * self.slowness)
+                self.timer.start_in_step(self.interval_now_s(), self.notes.now())
+            self.set_timers(self.interval_now_s() * self.slowness)
         except Exception as fault:
             self.notes.fault("resume", fault)
 
-    def flush(self) -> None:
-        """End it if the launcher says so."""
-        if self.stamps is not None and self.stamps.is_stopped():
+    def look(self) -> None:
+        """End it if the launcher says so, and have the other threads follow the main one."""
+        if self.stamps is None:
+            return
+        if self.stamps.is_stopped():
             self.stop()
+        elif self.others_s and self.others_s < self.interval_now_s() * self.slowness:
+            self.set_timers(self.interval_now_s() * self.slowness)
 
     def before_fork(self) -> None:
         """Let no other thread be in the sampler's handler: in the child it would stay there for ever."""
@@ -247,6 +273,7 @@ class Sampling:
         self.is_paused = self.is_paused and not self.is_held
         self.is_on = self.is_held = False
         self.slowness = 1
+        self.others_s = self.interval_s
         try:
             import _vmprof
 

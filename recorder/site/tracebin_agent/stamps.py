@@ -28,6 +28,7 @@ class Stamps:
     which says how much memory is resident.  Done for each sample, each took 5 to 9 us, in caches that a
     millisecond of the program had cooled: a file that grows is work for a file system's journal.  The
     first block is full with one row, each that follows with twice as many: what is killed soon has rows, too.
+    After ``ROWS_AT_FULL_RATE`` the instructions given as ``slowing`` are run, once.
     """
 
     MAP_FLAGS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
@@ -40,12 +41,16 @@ class Stamps:
     ROW_BYTES = 32
     ROWS = 16
     BLOCK_BYTES = TEXT_BYTES + ROWS * ROW_BYTES
+    ROWS_AT_FULL_RATE = 2000
     # What stands before the block in memory.
-    STATE_BYTES = 20
+    STATE_BYTES = 24
+    BLOCKS_LEFT = slice(20, 24)
     # Rows wait for so long at most, on a thread that is sampled at the full rate.
     MOST_S = 0.016
 
-    def __init__(self, polling: Polling, number: int, files: Files, stop: str, interval_s: float) -> None:
+    def __init__(
+        self, polling: Polling, number: int, files: Files, stop: str, interval_s: float, slowing: bytes
+    ) -> None:
         """Stand ready for signal ``number``; ``stop`` is the path of the file by which the launcher ends it.
 
         Raises OSError.
@@ -56,9 +61,11 @@ class Stamps:
         self.libc = polling.libc
         # Blocks that are not full end with rows of zeros.
         self.rows_at_once = max(1, min(self.ROWS, int(self.MOST_S / interval_s)))
+        self.slowing = slowing
         # Where the next block goes, whether a thread is in the handler, how many bytes of rows the block
-        # has, and with how many it is full.
-        state = bytes(self.STATE_BYTES - 4) + self.ROW_BYTES.to_bytes(4, "little")
+        # has, with how many it is full, and how many blocks are to be written at the full rate.
+        blocks = max(1, self.ROWS_AT_FULL_RATE // self.rows_at_once)
+        state = bytes(16) + self.ROW_BYTES.to_bytes(4, "little") + blocks.to_bytes(4, "little")
         self.memory = self.libc.memory(state + bytes(self.BLOCK_BYTES))
         file = os.open(stop, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -89,6 +96,11 @@ class Stamps:
     def is_stopped(self) -> bool:
         """Say whether the launcher wants no more samples: the disk is full."""
         return self.libc.read(self.stop, 1) != b"\0"
+
+    def is_slower(self) -> bool:
+        """Say whether ``slowing`` has been run."""
+        left = int.from_bytes(self.memory[self.BLOCKS_LEFT], "little")
+        return bool(self.slowing) and not 0 < left <= self.ROWS_AT_FULL_RATE
 
     def guarded(self, body: bytes) -> bytes:
         """Assemble: leave ``body`` out if the launcher said stop, or the sampler's file has been closed.
@@ -263,5 +275,8 @@ class Stamps:
                 b"\x39\xc8",  # cmp eax, ecx
                 b"\x0f\x47\xc1",  # cmova eax, ecx
                 b"\x89\x43\x10",  # mov [rbx + 16], eax
+                b"\xff\x4b\x14",  # dec dword [rbx + 20]
+                b"\x75" + bytes([len(self.slowing)]),  # jnz behind it
+                self.slowing,
             )
         )

@@ -40,11 +40,30 @@ class Timer:
         So do the ticks of Linux itself, since 6.4.  Those that fall together are one interrupt, and in a
         virtual machine ours cost 10 us then, else 44 (bench/tick.py, a kernel with 250 ticks a second).
         """
+        self.in_step(seconds, after_ns)()
+
+    def in_step(self, seconds: float, after_ns: int) -> Callable[[], int]:
+        """Give the call that does that."""
         call, times = self.prepared(seconds, self.TIMER_ABSTIME)
         period_ns = int(seconds * self.S_NS)
         first_ns = (after_ns // period_ns + 1) * period_ns
         times[2], times[3] = first_ns // self.S_NS, first_ns % self.S_NS
-        call()
+        return call
+
+    def set_in_step(self, seconds: float, after_ns: int) -> bytes:
+        """Assemble the same call: what is past by then makes one signal at once, and keeps the step."""
+        self.in_step(seconds, after_ns)
+        _, times = self.prepared(seconds, self.TIMER_ABSTIME)
+        return b"".join(
+            (
+                b"\xb8\xdf\x00\x00\x00",  # mov eax, 223: timer_settime
+                b"\xbf" + self.id.to_bytes(4, "little"),  # mov edi, id
+                b"\xbe" + self.TIMER_ABSTIME.to_bytes(4, "little"),  # mov esi, TIMER_ABSTIME
+                b"\x48\xba" + int(times.buffer).to_bytes(8, "little"),  # mov rdx, times
+                b"\x45\x31\xd2",  # xor r10d, r10d
+                b"\x0f\x05",  # syscall
+            )
+        )
 
     def prepared(self, seconds: float, flags: int) -> Tuple[Callable[[], int], Any]:
         """Give the call that sets it, and its memory: period and first time, each in s and ns."""
