@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
-import re
 import sys
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, NoReturn, Optional, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, Dict, List, NoReturn, Optional, Tuple, Type
 
 import click
 from click.core import ParameterSource
 
 import tracebin
 from tracebin import errors
+from tracebin.terminal.arguments import DEFAULT_SERVER, LEAST_INTERVAL_S, RunCommand, Seconds, patterns, size
 
 if TYPE_CHECKING:
     from tracebin.recorder.call_choice import CallChoice
@@ -42,49 +41,11 @@ EXIT_CODES: Dict[Type[errors.TracebinError], int] = {
     errors.StorageUnavailable: 74,
     errors.ServerError: 70,
 }
-DEFAULT_SERVER = "http://127.0.0.1:8765"
 DEFAULT_MAX_SIZE = "2G"
-LEAST_MAX_SIZE = 1 << 20
-# A tick costs some 15 us: at 20 us a loop took eighteen times as long, at 10 it stood still.
-LEAST_INTERVAL_S = 0.0001
 # No recording has so many; the bundle's numbers have 64 bits.
 MOST_CALLS = 10**12
 # Below this a bundle is put together before a person has read a line of progress.
 PROGRESS_BYTES = 4 << 20
-
-
-def _size(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
-    """Read a number of bytes, or of units of 1024, its square and its cube: K, M, G."""
-    match = re.fullmatch(r"(\d{1,12})([KMG]?)", value.strip().upper())
-    if match is None:
-        raise click.BadParameter(f"{value!r} is no size such as 500M or 2G")
-    size = int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2]]
-    if size < LEAST_MAX_SIZE:
-        raise click.BadParameter(f"{value!r} is too little: a recording needs 1M at least")
-    return size
-
-
-class Seconds(click.FloatRange):
-    """A number of seconds from 0 on; ``least`` is of those that aren't 0."""
-
-    def __init__(self, most: Optional[float] = None, least: float = 0) -> None:
-        super().__init__(0, most)
-        self._least = least
-
-    def convert(self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> float:
-        """Read it; nan is in every range, for click."""
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):
-            self.fail(f"{value} is no number of seconds", param, ctx)
-        if 0 < seconds < self._least:
-            self.fail(f"{value} is too short: below {self._least} a program hardly gets on", param, ctx)
-        return seconds
-
-
-def _patterns(_ctx: click.Context, _param: click.Parameter, value: Tuple[str, ...]) -> List[str]:
-    if not all(pattern.strip() for pattern in value):
-        raise click.BadParameter("an empty pattern fits nothing; name a package, module or file")
-    return list(value)
 
 
 class Commands(click.Group):
@@ -97,53 +58,6 @@ class Commands(click.Group):
         except errors.TracebinError as fault:
             click.echo(f"tracebin: {_visible(str(fault))}", err=True)
             sys.exit(EXIT_CODES[type(fault)])
-
-
-class RunCommand(click.Command):
-    """``run`` as python itself takes its words: what follows the target is the program's."""
-
-    def parse_args(self, ctx: click.Context, args: List[str]) -> List[str]:
-        """Cut the words at the target, so that click sees tracebin's own options alone."""
-        own, target, words = _cut_at_target(args, _takes_value(self))
-        ctx.meta["target"], ctx.meta["words"] = target, words
-        return super().parse_args(ctx, own)
-
-
-def _takes_value(command: click.Command) -> Set[str]:
-    options = (param for param in command.params if isinstance(param, click.Option))
-    return {name for option in options if not option.is_flag for name in option.opts}
-
-
-def _cut_at_target(args: List[str], takes_value: Set[str]) -> Tuple[List[str], str, List[str]]:
-    """Give tracebin's own words, what kind of target follows, and the words for PyPy.
-
-    ``--upload`` takes its URL after an equals sign alone: the word behind it may be the script.
-    """
-    own: List[str] = []
-    at = 0
-    while at < len(args):
-        word = args[at]
-        if word == "--":
-            return own, "script", args[at + 1 :]
-        if word[:2] in ("-m", "-c") and not word.startswith("--"):
-            return own, "module" if word[1] == "m" else "code", _joined(args[at:])
-        if not word.startswith("-") or word == "-":
-            return own, "script", args[at:]
-        own.append(word if word != "--upload" else f"--upload={_default_server()}")
-        if word in takes_value and word != "--upload":
-            at += 1
-            own += args[at : at + 1]
-        at += 1
-    return own, "none", []
-
-
-def _joined(words: List[str]) -> List[str]:
-    first = words[0]
-    return words if len(first) == 2 else [first[:2], first[2:], *words[1:]]
-
-
-def _default_server() -> str:
-    return os.environ.get("TRACEBIN_SERVER", DEFAULT_SERVER)
 
 
 def _visible(text: str) -> str:
@@ -169,7 +83,7 @@ def main() -> None:
 )
 @click.option("--interval", type=Seconds(10, LEAST_INTERVAL_S), metavar="SECONDS",
               envvar="TRACEBIN_RUN_INTERVAL", help="Time between samples; 0 takes none.  "
-              "[default: 0.001, and 0.002 after 2,000 samples]")  # fmt: skip
+              "[default: 0.001, and 0.002 after 1,000 samples]")  # fmt: skip
 @click.option("--stages", type=click.Choice(["optimised", "all"]), default="optimised", show_default=True,
               envvar="TRACEBIN_RUN_STAGES",
               help="Ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip
@@ -177,7 +91,7 @@ def main() -> None:
               envvar="TRACEBIN_RUN_SOURCE",
               help="Source text to keep: without the unused standard library, all, or none.")  # fmt: skip
 @click.option("--no-source", is_flag=True, envvar="TRACEBIN_RUN_NO_SOURCE", help="The same as --source none.")
-@click.option("--max-size", callback=_size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
+@click.option("--max-size", callback=size, default=DEFAULT_MAX_SIZE, show_default=True, metavar="SIZE",
               envvar="TRACEBIN_RUN_MAX_SIZE", help="Most room on disk to record into.")  # fmt: skip
 @click.option(
     "--jit",
@@ -192,10 +106,10 @@ def main() -> None:
               envvar="TRACEBIN_RUN_MIN_DURATION", help="Leave out exact calls that are shorter.")  # fmt: skip
 @click.option("--max-calls", type=click.IntRange(0, MOST_CALLS), default=0, metavar="N",
               envvar="TRACEBIN_RUN_MAX_CALLS", help="Keep the longest N exact calls at most.")  # fmt: skip
-@click.option("--include", multiple=True, metavar="PATTERN", callback=_patterns,
+@click.option("--include", multiple=True, metavar="PATTERN", callback=patterns,
               envvar="TRACEBIN_RUN_INCLUDE",
               help="Keep exact calls of this package, module or file alone; may be given again.")  # fmt: skip
-@click.option("--exclude", multiple=True, metavar="PATTERN", callback=_patterns,
+@click.option("--exclude", multiple=True, metavar="PATTERN", callback=patterns,
               envvar="TRACEBIN_RUN_EXCLUDE",
               help="Leave out exact calls of this package, module or file; may be given again.")  # fmt: skip
 @click.option("--start-paused", is_flag=True, envvar="TRACEBIN_RUN_START_PAUSED",

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Callable, Dict, List, Sequence
@@ -23,6 +23,10 @@ from tracebin.recorder.find import find_pypy, running_pypy
 from tracebin.recorder.launch import CATEGORIES
 
 RECORD_ONCE = Path(__file__).resolve().parent / "record_once.py"
+# PyPy's, where the processor's cache doesn't say otherwise (rpython/memory/gc/env.py).
+NURSERY_BYTES = 4 << 20
+# Multiples of it, without their whole part, are spread evenly, however many there are.
+GOLDEN_SHARE = 0.618034
 Watch = Callable[["subprocess.Popen[bytes]"], None]
 
 
@@ -162,13 +166,17 @@ def rounds(python: str, program: Program, variants: Sequence[Variant], count: in
     """Run all variants in turn, ``count`` times; give a list of costs for each variant.
 
     Every other round goes the other way, so that a machine that gets slower or faster
-    meanwhile favours none.
+    meanwhile favours none.  Each round has its collections at other moments: after 32 minor ones PyPy lessens
+    what it has counted (rpython/jit/metainterp/counter.py), and what it then compiles makes up to a
+    fifth of a program's time.  Always run in the same way a program always has the same luck, plain, and
+    another with a recorder in it.
     """
     found: List[List[Cost]] = [[] for _ in variants]
     for number in range(count):
+        shifted = replace(program, shift_bytes=round(number * GOLDEN_SHARE % 1 * NURSERY_BYTES))
         order = list(range(len(variants)))
         for index in order if number % 2 == 0 else reversed(order):
-            found[index].append(variants[index](python, program))
+            found[index].append(variants[index](python, shifted))
     return found
 
 

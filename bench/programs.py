@@ -27,12 +27,13 @@ SHORT_S = 1.0
 
 @dataclass(frozen=True)
 class Program:
-    """A benchmark, and how often its body runs."""
+    """A benchmark, how often its body runs, and how far its first minor collection is shifted."""
 
     name: str
     folder: str
     loops: int
     args: Tuple[str, ...] = ()
+    shift_bytes: int = 0
 
     @property
     def words(self) -> List[str]:
@@ -51,7 +52,8 @@ class Program:
     def environment(self, loops: int = 0) -> Dict[str, str]:
         """Give the environment to run in; ``loops`` other than 0 takes the place of the usual number."""
         path = os.pathsep.join([str(STANDIN), str(SITE)])
-        return {**os.environ, "PYTHONPATH": path, "BENCH_LOOPS": str(loops or self.loops)}
+        numbers = {"BENCH_LOOPS": str(loops or self.loops), "BENCH_SHIFT": str(self.shift_bytes)}
+        return {**os.environ, "PYTHONPATH": path, **numbers}
 
 
 # Loops so that each takes 5 to 9 s of CPU on a Xeon of 2023; faster machines run more (of_its_length).

@@ -34,6 +34,8 @@ _PACKED: Dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: gzip.compress(body, 1, mtime=0),
 }
 _WORTH_PACKING = 1024
+# So long a browser doesn't ask again.  Not for good: a newer server may answer otherwise at the same address.
+KEPT_S = 600
 
 
 def _kept(view: Callable[..., Any]) -> Callable[..., Response]:
@@ -48,7 +50,7 @@ def _kept(view: Callable[..., Any]) -> Callable[..., Response]:
         else:
             response = _packed(to_text(view(run, **parameters)))
         response.set_etag(tag)
-        response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+        response.headers["Cache-Control"] = f"private, max-age={KEPT_S}"
         response.vary.add("Accept-Encoding")
         return response
 

@@ -3,7 +3,7 @@
 The real pyperf starts many worker processes and looks for a stable time.  A program
 that is to be recorded has to be one process that does a fixed amount of work, so
 its file runs as it is, with this module found in pyperf's place.  ``BENCH_LOOPS``
-says how often the body runs.
+says how often the body runs, and ``BENCH_SHIFT`` how many bytes of PyPy's nursery are used up before.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import argparse
 import os
 from time import perf_counter
 from typing import Any, Callable, Dict, Optional
+
+OBJECT_BYTES = 1000
 
 __all__ = ["Runner", "perf_counter", "python_implementation"]
 
@@ -29,6 +31,8 @@ class Runner:
         self.argparser = argparse.ArgumentParser()
         self.args: Optional[argparse.Namespace] = None
         self._loops = int(os.environ["BENCH_LOOPS"])
+        # Freed at once: what it moves is when the first minor collections come.
+        list(map(bytes, [OBJECT_BYTES] * (int(os.environ.get("BENCH_SHIFT", "0")) // OBJECT_BYTES)))
 
     def parse_args(self) -> argparse.Namespace:
         """Read the benchmark's own options."""

@@ -165,6 +165,13 @@ def test_options_may_come_from_the_environment(twice: Any) -> None:
     assert twice.opened().run.options.recorder["interval_s"] == 0
 
 
+def test_a_variable_that_makes_no_sense_is_named_and_not_the_option(twice: Any) -> None:
+    done = twice.tracebin("run", "-c", "print(1)", TRACEBIN_RUN_INTERVAL="often")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"$TRACEBIN_RUN_INTERVAL: 'often' is not a valid number of seconds" in done.stderr
+    assert b"--interval" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
