@@ -16,7 +16,7 @@ from tracebin.bundle.records import Guard, Number, PathStep
 from tracebin.recorder.code_blocks import CodeBlock, CodeBlocks
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
-from tracebin.recorder.log_lines import longest_function, number_after, summary_line
+from tracebin.recorder.log_lines import longest_function, number_after, summary_line, whole_minors
 from tracebin.recorder.resops import Header, Place, parse_header, parse_place
 from tracebin.recorder.run_counts import CountQueues
 from tracebin.recorder.sections import Section, SectionReader, line_blocks
@@ -129,7 +129,11 @@ class JitLog:
 
     def feed(self, text: str) -> None:
         """Read the next lines of a log."""
-        self._sections.feed(text)
+        for before, minor in whole_minors(text):
+            self._sections.feed(before)
+            if minor is not None:
+                self.collections.append(Collection(0, minor.start, minor.stop, -1, minor.after))
+                self._sections.pass_over(minor.stop)
 
     def skip(self) -> None:
         """Go on behind a piece of the log that is gone."""

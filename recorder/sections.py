@@ -99,6 +99,10 @@ class SectionReader:
             cut += 1
         return cut
 
+    def pass_over(self, tick: int) -> None:
+        """Go on behind a whole section, which ended at ``tick``."""
+        self.last_tick = tick
+
     def skip(self) -> None:
         """Go on behind a piece of the log that is gone, which nobody knows what was open in.
 

@@ -175,6 +175,42 @@ def test_collections_have_their_memory(read_log: Any) -> None:
     ]
 
 
+def minor(tick: int, after: int) -> list[str]:
+    inner = section(tick + 1, "gc-minor-walkroots", ticks=1)
+    said = (f"minor collect, total memory used: {after}", "number of pinned objects: 0")
+    return section(tick, "gc-minor", *inner, *said, "total size of surviving objects: 7")
+
+
+@pytest.mark.parametrize("cut", range(50))
+def test_collections_are_the_same_wherever_the_log_is_cut(read_log: Any, cut: int) -> None:
+    # GIVEN some outside of sections, in one, and between the lines of a trace
+    parts = [
+        minor(1, 100),
+        minor(20, 200),
+        tracing(40, AT, *minor(50, 300), AT, *section(70, "jit-log-opt-loop", *loop(1, *minor(75, 400)))),
+        minor(2000, 500),
+    ]
+    lines = text(*parts).splitlines(keepends=True)
+    # WHEN it comes in two pieces, and line by line
+    whole, single = (read_log("").log for _ in range(2))
+    for piece in ("".join(lines[:cut]), "".join(lines[cut:])):
+        whole.feed(piece)
+    for line in lines:
+        single.feed(line)
+    # THEN both say the same
+    for log in whole, single:
+        log.end()
+        assert [(row.start, row.stop, row.after) for row in log.collections] == [
+            (1, 11, 100),
+            (20, 30, 200),
+            (50, 60, 300),
+            (75, 85, 400),
+            (2000, 2010, 500),
+        ]
+        assert (log.last_tick, log.problems, len(log.traces)) == (2010, {}, 1)
+    assert whole.traces[0].stages == single.traces[0].stages
+
+
 def test_stages_that_are_not_asked_for_are_not_kept(read_log: Any) -> None:
     parts = text(
         tracing(
