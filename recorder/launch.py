@@ -49,7 +49,7 @@ PACKAGE = Path(tracebin.__file__).resolve().parent
 # reader leaves unread at most (pace.py).
 ROOM_TO_REST = 1 << 30
 DEFAULT_INTERVAL_S = 0.001
-# What the agent makes of the interval when it has taken some samples (its sampling.py).
+# So many times as long the interval is when the agent has taken some samples (its sampling.py).
 LATER = 2
 Progress = Callable[[int, int], None]
 
@@ -285,7 +285,7 @@ def _note_end_on_full_disk(raw: RawRecording, finish: Finish, fault: OSError) ->
 def _launch(request: Request, environ: Mapping[str, str]) -> Launch:
     options: Dict[str, Scalar] = {
         "interval_s": _interval_s(request),
-        **({"later_interval_s": _interval_s(request) * LATER} if _slows(request) else {}),
+        **({"later_interval_s": _later_interval_s(request)} if _later_interval_s(request) else {}),
         "stages": request.stages,
         "source": request.source,
         **request.calls.options(),
@@ -319,9 +319,10 @@ def _interval_s(request: Request) -> float:
     return request.interval_s if request.calls.mode == "sampled" else 0.0
 
 
-def _slows(request: Request) -> bool:
-    """Say whether the interval gets longer, which the instructions before the sampler's handler see to."""
-    return _interval_s(request) > 0 and not request.keeps_interval and platform.machine() == "x86_64"
+def _later_interval_s(request: Request) -> float:
+    """Give what the interval becomes, by the instructions before the sampler's handler, or 0."""
+    slows = not request.keeps_interval and platform.machine() == "x86_64"
+    return _interval_s(request) * LATER if slows else 0.0
 
 
 def _trace_limit(request: Request) -> Dict[str, Scalar]:
@@ -368,7 +369,7 @@ def _child_environ(request: Request, environ: Mapping[str, str], folder: Path) -
         "environ": {name: environ.get(name) for name in ours},
         "hooks": True,
         "interval": _interval_s(request),
-        "slows": _slows(request),
+        "later_interval": _later_interval_s(request),
         "calls": request.calls.mode,
         "trace_limit": _trace_limit(request).get("trace_limit", 0),
         "paused": request.starts_paused,

@@ -89,6 +89,13 @@ def test_instructions_that_set_it_in_step_have_its_number_and_times() -> None:
     assert code[17:25] == calls.memory[-1].buffer.to_bytes(8, "little")
 
 
+def test_a_timer_that_is_not_the_kernels_number_keeps_its_interval() -> None:
+    made = Sampling(cast(Any, None), 0.001, 0.002)
+    made.timer, _ = timer()
+    made.timer.id = 0x5555_1234_5678
+    assert made.slowing() == b""
+
+
 class Gone:
     """A timer that another thread has deleted."""
 
@@ -100,7 +107,7 @@ class Gone:
 
 
 def sampling(*timers: Any) -> Sampling:
-    made = Sampling(cast(Any, None), 0.001, slows=True)
+    made = Sampling(cast(Any, None), 0.001, 0.002)
     made.others = dict(enumerate(timers, 1))
     return made
 

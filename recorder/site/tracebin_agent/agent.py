@@ -49,7 +49,7 @@ class Agent:
         self.notes = Notes(settings["folder"], settings["token"])
         self.modules = Modules(self.notes.descriptors.libc)
         self.flushing = Flushing(self.modules)
-        self.sampling = Sampling(self.notes, settings["interval"], settings["slows"])
+        self.sampling = Sampling(self.notes, settings["interval"], settings["later_interval"])
         self.pausing = Pausing(self.notes)
         self.marks = Marks(self.notes, self.pausing)
         self.module_files = ModuleFiles(self.notes)

@@ -38,13 +38,12 @@ class Sampling:
     # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
     IDLE_S = 0.999
     AT_FULL_RATE = 3
-    LATER = 2
 
-    def __init__(self, notes: Notes, interval_s: float, slows: bool) -> None:
-        """Stand ready; ``slows`` says whether the interval may become longer."""
+    def __init__(self, notes: Notes, interval_s: float, later_s: float) -> None:
+        """Stand ready; ``later_s`` is what the interval becomes after some samples, or 0."""
         self.notes = notes
         self.interval_s = interval_s
-        self.slows = slows
+        self.later_s = later_s
         self.timer: Optional[Timer] = None
         self.stamps: Optional[Stamps] = None
         self.polling: Optional[Polling] = None
@@ -110,15 +109,15 @@ class Sampling:
             return None  # another machine than x86-64, or memory that may not be run: samples are spread
 
     def slowing(self) -> bytes:
-        """Assemble what makes the main thread's interval longer."""
-        if not self.slows or self.timer is None:
+        """Assemble what makes the main thread's interval longer; nothing where it stays as it is."""
+        if not self.later_s or self.timer is None or not self.timer.is_the_kernels:
             return b""
-        return self.timer.set_in_step(self.interval_s * self.LATER, self.notes.now())
+        return self.timer.set_in_step(self.later_s, self.notes.now())
 
     def interval_now_s(self) -> float:
         """Give the main thread's interval, which others have too, or a multiple of it."""
         is_slower = self.stamps is not None and self.stamps.is_slower()
-        return self.interval_s * self.LATER if is_slower else self.interval_s
+        return self.later_s if is_slower else self.interval_s
 
     def start_thread(self) -> None:
         """Sample the thread that calls, if it can be told whose samples are whose."""
