@@ -306,7 +306,8 @@ class CallReading:
         self._spill = Spill()
         self._notes = notes
         self._learn = learn
-        self._ends = [0] * RETURN
+        # What ends each function, by its number: eight megabytes, which a run without calls can do without.
+        self._ends: List[int] = []
         self._threads: Dict[Tuple[int, int], CallThread] = {}
 
     def advance(self) -> bool:
@@ -314,6 +315,7 @@ class CallReading:
         block = self._blocks.next()
         if block is None:
             return False
+        self._ends = self._ends or [0] * RETURN
         self._learn()
         if block.is_after_gap:
             for open_thread in self._threads.values():

@@ -10,6 +10,8 @@ import bisect
 import re
 from typing import Dict, List, Optional, Tuple
 
+from tracebin.recorder.whole_sections import Dump
+
 _DUMP = "CODE_DUMP @"
 # PyPy's biggest traces have some megabytes; a damaged log may name any number.
 _MAX_BLOCK_BYTES = 1 << 28
@@ -63,10 +65,19 @@ class CodeBlocks:
         for line in lines:
             if line.startswith(_DUMP):
                 # Without the third word, there are no bytes.
-                address, offset, *code = line[len(_DUMP) :].split()
+                address, offset, *code = line[len(_DUMP) :].split(None, 2)
                 self._dumps.append((int(address, 16) + int(offset), bytes.fromhex("".join(code))))
             elif line.startswith("BACKEND ") and not self.backend:
                 self.backend = line[8:]
+
+    def take(self, dump: Dump) -> None:
+        """Take such a section that was read as a whole.
+
+        Raises:
+            ValueError: its bytes are none.
+        """
+        self.backend = self.backend or dump.backend
+        self._dumps.append((dump.address, bytes.fromhex(dump.code)))
 
     def announce(self, lines: List[str]) -> Optional[CodeBlock]:
         """Take the lines of one ``jit-backend-addr`` section, and give the new block.

@@ -133,6 +133,7 @@ class Functions:
         # Of files with names that the sampler cuts: what begins at a line.
         self._lines: Dict[Tuple[str, int], Set[str]] = {}
         self._names: Dict[str, str] = {}
+        self._placed_files: Dict[str, str] = {}
         self._opcodes: Dict[int, Dict[int, str]] = {}
         self._handles: Dict[int, Handle] = {}
         self._qualnames: Dict[int, str] = {}
@@ -147,6 +148,12 @@ class Functions:
 
     def _placed(self, file: str) -> str:
         """Give where a file lies: two processes may have two names for it."""
+        placed = self._placed_files.get(file)
+        if placed is None:
+            placed = self._placed_files[file] = self._place_file(file)
+        return placed
+
+    def _place_file(self, file: str) -> str:
         if not file or file.startswith("<"):
             return self._files.frozen(file) or file
         return self._files.full(file if self._cwd is None else os.path.join(self._cwd, file))

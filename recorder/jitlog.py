@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import BinaryIO, Callable, Dict, List, Optional, Tuple
+from functools import partial
+from typing import BinaryIO, Callable, Dict, List, Optional, Tuple, TypeVar
 
 from tracebin.bundle.records import Guard, Number, PathStep
 from tracebin.recorder.code_blocks import CodeBlock, CodeBlocks
 from tracebin.recorder.functions import Functions
 from tracebin.recorder.log_drafts import AbortDraft, At, Collection, TraceDraft
-from tracebin.recorder.log_lines import longest_function, number_after, summary_line, whole_minors
+from tracebin.recorder.log_lines import longest_function, number_after, summary_line
 from tracebin.recorder.resops import Header, Place, parse_header, parse_place
 from tracebin.recorder.run_counts import CountQueues
 from tracebin.recorder.sections import Section, SectionReader, line_blocks
 from tracebin.recorder.stage_text import StageReader, StageText
+from tracebin.recorder.whole_sections import Dump, whole_sections
 
 # Sections that say nothing the bundle holds, by the start of their name.
 IGNORED = (
@@ -51,6 +53,7 @@ _FREED = re.compile(r"freeing Loop # (-?\d+)")
 _MAX_PROBLEMS = 50
 _ABORT = "~~~ ABORTING TRACING "
 _NOT_INLINED = "recursive function (not inlined): "
+_Said = TypeVar("_Said", Section, Dump)
 
 
 @dataclass
@@ -129,11 +132,16 @@ class JitLog:
 
     def feed(self, text: str) -> None:
         """Read the next lines of a log."""
-        for before, minor in whole_minors(text):
-            self._sections.feed(before)
-            if minor is not None:
-                self.collections.append(Collection(0, minor.start, minor.stop, -1, minor.after))
-                self._sections.pass_over(minor.stop)
+        for before, whole in whole_sections(text):
+            if before:
+                self._sections.feed(before)
+            if whole is None:
+                break
+            self._sections.pass_over(whole.stop)
+            if isinstance(whole, Dump):
+                self._handle("jit-backend-dump", self._blocks.take, whole)
+            else:
+                self.collections.append(Collection(0, whole.start, whole.stop, -1, whole.after))
 
     def skip(self) -> None:
         """Go on behind a piece of the log that is gone."""
@@ -159,10 +167,10 @@ class JitLog:
             "jit-backend-dump": lambda section: self._blocks.dump(section.lines),
             "jit-backend-addr": self._on_addr,
             "jit-backend-counts": self._on_counts,
-            "jit-log-noopt": self._on_traced,
-            "jit-log-noopt-loop": self._on_traced,
-            "jit-log-rewritten-loop": self._on_assembled,
-            "jit-log-rewritten-bridge": self._on_assembled,
+            "jit-log-noopt": partial(self._keep, "traced"),
+            "jit-log-noopt-loop": partial(self._keep, "traced"),
+            "jit-log-rewritten-loop": partial(self._keep, "assembled"),
+            "jit-log-rewritten-bridge": partial(self._keep, "assembled"),
             "jit-log-opt-loop": self._on_optimised,
             "jit-log-opt-bridge": self._on_optimised,
             # Why a loop was given up before it was compiled; PyPy starts over by itself.
@@ -191,13 +199,16 @@ class JitLog:
     def _closed(self, section: Section) -> None:
         handler = self._handlers.get(section.name)
         if handler is not None:
-            try:
-                handler(section)
-            except (ValueError, IndexError, KeyError) as fault:
-                # A line of a form we don't know: PyPy's log is a log, and changes.
-                self._puzzled(f"{section.name}: {type(fault).__name__}: {str(fault)[:80]}")
+            self._handle(section.name, handler, section)
         elif not section.name.startswith(IGNORED):
             self.unknown[section.name] += 1
+
+    def _handle(self, name: str, handler: Callable[[_Said], None], said: _Said) -> None:
+        try:
+            handler(said)
+        except (ValueError, IndexError, KeyError) as fault:
+            # A line of a form we don't know: PyPy's log is a log, and changes.
+            self._puzzled(f"{name}: {type(fault).__name__}: {str(fault)[:80]}")
 
     def _exclusive(self, section: Section) -> int:
         """Give the ticks of a timed section without those of the timed sections in it."""
@@ -276,12 +287,6 @@ class JitLog:
             self.helpers.append(block)
         else:
             self._fresh[name] = block
-
-    def _on_traced(self, section: Section) -> None:
-        self._keep("traced", section)
-
-    def _on_assembled(self, section: Section) -> None:
-        self._keep("assembled", section)
 
     def _keep(self, stage: str, section: Section) -> None:
         if self._tracing is not None and stage in self._keep_stages:

@@ -3,47 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 _LONGEST = re.compile(r"found new longest: (.+) \d+")
-
-# How a minor collection's section begins, behind its ticks, and the rest of it: the bytes in use after
-# it, and ticks at its end.
-_MINOR = " {gc-minor\n"
-_REST_OF_MINOR = re.compile(
-    r"(?:\[[0-9a-f]{1,16}\] \{gc-minor-walkroots\n\[[0-9a-f]{1,16}\] gc-minor-walkroots\}\n)?"
-    r"minor collect, total memory used: (\d{1,18})\n"
-    r"(?:[a-z][^\n]*\n){0,8}"
-    r"\[([0-9a-f]{1,16})\] gc-minor\}\n"
-)
-_TICKS = re.compile(r"([0-9a-f]{1,16})\]")
-
-
-class Minor(NamedTuple):
-    """A minor collection: ticks at its start and end, and the bytes in use after it."""
-
-    start: int
-    stop: int
-    after: int
-
-
-def whole_minors(text: str) -> Iterator[Tuple[str, Optional[Minor]]]:
-    """Cut out the minor collections that stand whole in some lines; give what is before each, and the rest.
-
-    There may be ten thousand a second.  As sections with lines of their own they took most of the time in
-    which such a log is read.
-    """
-    before, *pieces = text.split(_MINOR)
-    for piece in pieces:
-        rest = _REST_OF_MINOR.match(piece)
-        head, _, mark = before.rpartition("[")
-        ticks = _TICKS.fullmatch(mark)
-        if rest and ticks and head[-1:] in ("", "\n"):
-            yield head, Minor(int(ticks[1], 16), int(rest[2], 16), int(rest[1]))
-            before = piece[rest.end() :]
-        else:
-            before += _MINOR + piece
-    yield before, None
 
 
 def longest_function(lines: List[str]) -> Optional[str]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Callable, Iterator, List, Optional
 
-_MARK = re.compile(r"([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})")
+# A search for the bracket is quick: so only behind it is asked whether a line begins there.
+_MARK = re.compile(r"\[(?<![^\n]\[)([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})(?:\n|\Z)")
 BLOCK_BYTES = 1 << 17
 
 
@@ -29,13 +30,13 @@ class Section:
         self.complete = False
 
     def take(self, lines: str) -> None:
-        """Take some of its lines."""
+        """Take some of its lines, each with its end."""
         self._pieces.append(lines)
 
     @property
     def text(self) -> str:
         """Give its own lines as one text."""
-        return "\n".join(self._pieces)
+        return "".join(self._pieces).removesuffix("\n")
 
     @property
     def lines(self) -> List[str]:
@@ -70,19 +71,13 @@ class SectionReader:
 
     def feed(self, text: str) -> None:
         """Read some whole lines; a mark is a line that begins with a bracket."""
-        if not text:
-            return
-        head, *pieces = ("\n" + text.removesuffix("\n")).split("\n[")
-        if head:
-            self._take(head[1:])
-        for piece in pieces:
-            line, has_more, lines = piece.partition("\n")
-            match = _MARK.fullmatch(line)
-            if match is None:
-                self._take("[" + piece)
-                continue
-            self._mark(int(match[1], 16), match[2], match[3])
-            if has_more:
+        parts = _MARK.split(text)
+        if parts[0]:
+            self._take(parts[0])
+        for at in range(1, len(parts), 4):
+            tick, opens, closes, lines = parts[at : at + 4]
+            self._mark(int(tick, 16), opens, closes)
+            if lines:
                 self._take(lines)
 
     def _take(self, lines: str) -> None:

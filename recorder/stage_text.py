@@ -54,6 +54,7 @@ class StageReader:
         """Read the lines of one section."""
         stage = _Stage()
         ops, points, places = stage.ops, stage.points, self._places
+        fails = {"": "null"}  # guards that follow each other often have the same
         # A loop without calls of ours: those would be half of its time.
         for offset, depth, call, at, first, second, args, fail, line in _parts(text):
             if first:
@@ -62,16 +63,14 @@ class StageReader:
                     self._take_line(_line(offset, first, second, args, fail), stage)
                     continue
                 name, result = (second, f'"{first}"') if second else (first, "null")
-                inside = inside[:-2] if has_descr else inside  # without the comma
-                inside = '["' + inside.replace(", ", '","') + '"]' if inside else "[]"
                 if has_descr:
+                    inside = inside[:-2]  # without the comma
                     if fail or name == "label":
                         stage.take_descr(name, descr)
                     descr = f'"{descr}"'
-                fails = fail and _fail(fail)
-                ops.append(
-                    f'["{name}",{result},{inside},{descr or "null"},{offset or "null"},{fails or "null"}]'
-                )
+                inside = '["' + inside.replace(", ", '","') + '"]' if inside else "[]"
+                fail = fails.get(fail) or fails.setdefault(fail, _fail(fail))
+                ops.append(f'["{name}",{result},{inside},{descr or "null"},{offset or "null"},{fail}]')
             elif at:
                 where, row = places.get(at) or self._place(at)
                 stage.first = stage.first or where
@@ -110,8 +109,15 @@ class StageReader:
         found = self._places.get(text)
         if found is None:
             at = self._at(text.strip("'\""))
-            found = self._places[text] = at, _json([at.function, at.offset, at.line, at.text])[1:]
+            found = self._places[text] = at, _row(at)
         return found
+
+
+def _row(at: At) -> str:
+    """Give a place as the end of a row."""
+    if at.text is None and at.line is not None:
+        return f"{at.function},{at.offset},{at.line},null]"
+    return _json([at.function, at.offset, at.line, at.text])[1:]
 
 
 class _Stage:

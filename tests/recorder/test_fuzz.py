@@ -87,6 +87,9 @@ LINES = st.one_of(
             "minor collect, total memory used: 1e99",
             "bytes used in arenas: x",
             "minor collect, total memory used:",
+            "[5] {gc-minor\nminor collect, total memory used: 7\n[6] gc-minor}",
+            "[5] {jit-backend-dump\nBACKEND x\nSYS_EXECUTABLE y\nCODE_DUMP @10 +0  ff\n[6] jit-backend-dump}",
+            "[5] {jit-backend-dump\nBACKEND x\nSYS_EXECUTABLE y\nCODE_DUMP @10 +0  g\n[6] jit-backend-dump}",
         ]
     ),
 )
@@ -158,6 +161,27 @@ def mutated(data: bytes, mutations: list[tuple[float, int, bytes]]) -> bytes:
 @given(MUTATIONS)
 def test_a_damaged_real_log_is_read(real_log: bytes, mutations: list[tuple[float, int, bytes]]) -> None:
     read_log(mutated(real_log, mutations))
+
+
+def told(pieces: list[str]) -> tuple[Any, ...]:
+    """Give what a log says that comes in these pieces."""
+    log = JitLog(Functions(Files("/", "/lib"), LocalDecoder()))
+    for piece in pieces:
+        log.feed(piece)
+    log.end()
+    blocks = [draft.block and bytes(draft.block.code) for draft in log.traces]
+    stages = [draft.stages for draft in log.traces]
+    return blocks, stages, log.collections, log.stubs, log.problems, log.unknown, log.last_tick, log.aborts
+
+
+@given(MUTATIONS)
+def test_a_log_says_the_same_at_once_and_line_by_line(
+    real_log: bytes, mutations: list[tuple[float, int, bytes]]
+) -> None:
+    # Line by line nothing is read as a whole section.
+    text = mutated(real_log, mutations).decode("utf-8", "surrogateescape")
+    lines = [line + "\n" for line in text.split("\n")]
+    assert told(["".join(lines)]) == told(lines)
 
 
 @given(st.floats(0, 1))

@@ -181,10 +181,16 @@ def minor(tick: int, after: int) -> list[str]:
     return section(tick, "gc-minor", *inner, *said, "total size of surviving objects: 7")
 
 
-@pytest.mark.parametrize("cut", range(50))
-def test_collections_are_the_same_wherever_the_log_is_cut(read_log: Any, cut: int) -> None:
+def dump(tick: int, address: int) -> list[str]:
+    said = ("BACKEND x86_64", "SYS_EXECUTABLE pypy3", f"CODE_DUMP @{address:x} +0  00FF")
+    return section(tick, "jit-backend-dump", *said)
+
+
+@pytest.mark.parametrize("cut", range(60))
+def test_whole_sections_are_the_same_wherever_the_log_is_cut(read_log: Any, cut: int) -> None:
     # GIVEN some outside of sections, in one, and between the lines of a trace
     parts = [
+        section(0, "jit-backend", *dump(0, 32), *dump(0, 48)),
         minor(1, 100),
         minor(20, 200),
         tracing(40, AT, *minor(50, 300), AT, *section(70, "jit-log-opt-loop", *loop(1, *minor(75, 400)))),
@@ -208,6 +214,7 @@ def test_collections_are_the_same_wherever_the_log_is_cut(read_log: Any, cut: in
             (2000, 2010, 500),
         ]
         assert (log.last_tick, log.problems, len(log.traces)) == (2010, {}, 1)
+        assert (log.stubs, log.backend) == ([(32, 2), (48, 2)], "x86_64")
     assert whole.traces[0].stages == single.traces[0].stages
 
 
