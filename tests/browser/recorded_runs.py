@@ -51,7 +51,7 @@ def churn(kind, rounds):
     return total
 
 for kind in range(8):
-    churn(kind, 200000)
+    churn(kind, 1000000)
 for _ in range(3):
     gc.collect()
 """
