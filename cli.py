@@ -83,7 +83,7 @@ def main() -> None:
 )
 @click.option("--interval", type=Seconds(10, LEAST_INTERVAL_S), metavar="SECONDS",
               envvar="TRACEBIN_RUN_INTERVAL", help="Time between samples; 0 takes none.  "
-              "[default: 0.001, and 0.002 after 1,000 samples]")  # fmt: skip
+              "[default: 0.001, and 0.004 after 500 samples]")  # fmt: skip
 @click.option("--stages", type=click.Choice(["optimised", "all"]), default="optimised", show_default=True,
               envvar="TRACEBIN_RUN_STAGES",
               help="Ops of a trace to keep: as optimised, or also as traced and assembled.")  # fmt: skip

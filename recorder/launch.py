@@ -27,8 +27,10 @@ from tracebin.recorder.raw import Finish, Launch, RawRecording
 from tracebin.recorder.reader import Reader, has_second_core
 from tracebin.recorder.waiting import Outliving
 
-# What the log always holds; jit-abort-log and jit-log-noopt would be half of all bytes.
+# What the log always holds; jit-abort-log and jit-log-noopt would be half of all bytes.  PyPy looks a section
+# up in their order, and of collections there may be ten thousand a second, of two sections each.
 CATEGORIES = (
+    "gc-minor",
     "jit-log-opt",
     "jit-backend",
     "jit-tracing",
@@ -37,7 +39,6 @@ CATEGORIES = (
     "jit-disableinlining",
     "jit-summary",
     "jit-mem-looptoken-free",
-    "gc-minor",
     "gc-collect",
     "tracebin",
 )
@@ -50,7 +51,7 @@ PACKAGE = Path(tracebin.__file__).resolve().parent
 ROOM_TO_REST = 1 << 30
 DEFAULT_INTERVAL_S = 0.001
 # So many times as long the interval is when the agent has taken some samples (its sampling.py).
-LATER = 2
+LATER = 4
 Progress = Callable[[int, int], None]
 
 

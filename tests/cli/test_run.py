@@ -39,7 +39,7 @@ def test_a_whole_run_is_in_the_bundle_without_a_problem(recording: Any) -> None:
     assert {"threshold", "trace_limit"} <= run.options.jit.keys()
     assert run.options.recorder == {
         "interval_s": 0.001,
-        "later_interval_s": 0.002,
+        "later_interval_s": 0.004,
         "stages": "optimised",
         "source": "used",
         "calls": "sampled",

@@ -5,8 +5,8 @@ import { callsMode, recordedMode } from "../../static/mode.js";
 test("a run says how its calls were recorded", () => {
   assert.equal(callsMode({}), "calls sampled");
   assert.match(callsMode({ calls: "sampled", interval_s: 0.001 }), /^calls sampled every 1(\.00)?.ms$/);
-  const slowed = callsMode({ interval_s: 0.001, later_interval_s: 0.002 });
-  assert.match(slowed, /^calls sampled every 1(\.00)?.ms, later 2(\.00)?.ms$/);
+  const slowed = callsMode({ interval_s: 0.001, later_interval_s: 0.004 });
+  assert.match(slowed, /^calls sampled every 1(\.00)?.ms, later 4(\.00)?.ms$/);
   assert.match(callsMode({ calls: "exact", interval_s: 0 }), /changes what PyPy compiles/);
   assert.match(callsMode({ calls: "exact+c" }), /builtin/);
   assert.equal(callsMode({ calls: "off" }), callsMode({ interval_s: 0 }));
@@ -19,7 +19,7 @@ test("the head of every page says it in few words, and what is left out", () => 
   assert.match(recordedMode({ ...plain, later_interval_ns: 2e6 }).text, /^calls sampled every 1(\.00)?.ms$/);
   assert.match(
     recordedMode({ ...plain, later_interval_ns: 2e6 }).title,
-    /every 1(\.00)?.ms, later 2(\.00)?.ms\.$/,
+    /every 1(\.00)?.ms, later 4(\.00)?.ms\.$/,
   );
   const unknown = { ...plain, interval_ns: null };
   assert.equal(recordedMode(unknown).text, "calls sampled");

@@ -22,10 +22,10 @@ from tracebin.server.recorded import Recorded, recorded
         ({}, Recorded("sampled", None, False, [])),
         ({"calls": "sampled", "interval_s": 0.001}, Recorded("sampled", 1_000_000, False, [])),
         (
-            {"interval_s": 0.001, "later_interval_s": 0.002},
-            Recorded("sampled", 1_000_000, False, [], 2_000_000),
+            {"interval_s": 0.001, "later_interval_s": 0.004},
+            Recorded("sampled", 1_000_000, False, [], 4_000_000),
         ),
-        ({"calls": "exact", "later_interval_s": 0.002}, Recorded("exact", None, False, [])),
+        ({"calls": "exact", "later_interval_s": 0.004}, Recorded("exact", None, False, [])),
         ({"interval_s": 0}, Recorded("off", None, False, [])),
         ({"calls": "exact", "interval_s": 0.0}, Recorded("exact", None, False, [])),
         ({"calls": "exact+c", "max_calls": 5}, Recorded("exact+c", None, False, ["max_calls"])),

@@ -100,7 +100,7 @@ def test_the_mode_of_calls_is_said(make):
     run = make.findings().run
     said = {}
     modes = [{"calls": mode} for mode in ("exact", "exact+c", "off")]
-    slowed = {"interval_s": 0.001, "later_interval_s": 0.002}
+    slowed = {"interval_s": 0.001, "later_interval_s": 0.004}
     for asked in (*modes, {"interval_s": 0.001}, {"interval_s": 0}, slowed):
         options = dataclasses.replace(run.options, recorder=asked)
         said[str(asked)] = calls_mode(dataclasses.replace(run, options=options))
@@ -113,4 +113,4 @@ def test_the_mode_of_calls_is_said(make):
         "sampled",
     ]
     assert said["{'interval_s': 0.001}"] == "sampled every 1.00 ms"
-    assert said[str(slowed)] == "sampled every 1.00 ms, later 2.00 ms"
+    assert said[str(slowed)] == "sampled every 1.00 ms, later 4.00 ms"

@@ -41,7 +41,7 @@ class Stamps:
     ROW_BYTES = 32
     ROWS = 16
     BLOCK_BYTES = TEXT_BYTES + ROWS * ROW_BYTES
-    ROWS_AT_FULL_RATE = 1000
+    ROWS_AT_FULL_RATE = 500
     # What stands before the block in memory.
     STATE_BYTES = 24
     BLOCKS_LEFT = slice(20, 24)
