@@ -70,8 +70,9 @@ class Flushing:
 
     def widen(self, stream: int) -> None:
         """Give a FILE a larger buffer, which stays to the end of the process.  Raises OSError."""
-        buffer = self.libc.call("mmap", "PPiiiP", 0, self.BUFFER_BYTES, self.READ_WRITE, self.MAP_FLAGS, -1, 0)
-        self.libc.call("setvbuf", "PPiP", stream, buffer, self.FULLY_BUFFERED, self.BUFFER_BYTES)
+        size = self.BUFFER_BYTES
+        buffer = self.libc.call("mmap", "PPiiiP", 0, size, self.READ_WRITE, self.MAP_FLAGS, -1, 0)
+        self.libc.call("setvbuf", "PPiP", stream, buffer, self.FULLY_BUFFERED, size)
 
     def lead(self) -> None:
         """Take the place of ``fflush`` in PyPy's table.  Raises OSError."""

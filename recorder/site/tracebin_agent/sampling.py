@@ -30,9 +30,9 @@ class Sampling:
     few: of more than ``AT_FULL_RATE``, each is sampled half as often whenever their number doubles.
     Their timers are not in step, as one thread at a time can be in the handler.
 
-    Where no interval was asked for, all are sampled at a quarter of the rate once there are 500 samples.  Each
-    tick costs a program 15 to 70 us in a virtual machine, and then all fall together with those of a kernel
-    that has 250 a second: what is left of the cost is a tenth.
+    Where no interval was asked for, all are sampled at a quarter of the rate once there are 500 samples.
+    Each tick costs a program 15 to 70 us in a virtual machine, and then all fall together with those of a
+    kernel that has 250 a second: what is left of the cost is a tenth.
     """
 
     # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
