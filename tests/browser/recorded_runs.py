@@ -32,7 +32,7 @@ def gather(parts):
     return [os.path.join("basket", str(part)) for part in parts]
 
 def trunk():
-    tree = Tree(20000)
+    tree = Tree(200000)
     parts = [tree.branch() for _ in range(3)]
     return [gather(parts) for _ in range(300)]
 
