@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from typing import BinaryIO, Callable, Iterator, List, Optional
 
-# A search for the bracket is quick: so only behind it is asked whether a line begins there.
-_MARK = re.compile(r"\[(?<![^\n]\[)([0-9a-f]{1,16})\] (?:\{(\S+)|(\S+)\})(?:\n|\Z)")
+# How a line with ticks begins.  A search for the bracket is quick: so only behind it is asked whether a line
+# begins there.
+TICKS = r"\[(?<![^\n]\[)([0-9a-f]{1,16})\] "
+_MARK = re.compile(TICKS + r"(?:\{(\S+)|(\S+)\})(?:\n|\Z)")
 BLOCK_BYTES = 1 << 17
 
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from typing import Iterator, NamedTuple, Tuple, Union
 
-# A search for the bracket is quick: so only behind it is asked whether a line begins there.
+from tracebin.recorder.sections import TICKS
+
 _WHOLE = re.compile(
-    r"\[(?<![^\n]\[)([0-9a-f]{1,16})\] \{(?:"
+    TICKS + r"\{(?:"
     # A minor collection: ticks at its start, the bytes in use after it, ticks at its end.
     r"gc-minor\n"
     r"(?:\[[0-9a-f]{1,16}\] \{gc-minor-walkroots\n\[[0-9a-f]{1,16}\] gc-minor-walkroots\}\n)?"

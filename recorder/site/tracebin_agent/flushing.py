@@ -6,8 +6,8 @@ entry of ``fflush`` in PyPy's own table of addresses leads to instructions of ou
 sections in the buffer as long as something was written a moment ago.  All others are written at
 once, with what waits before them.  Only for Linux on x86-64.
 
-The buffer itself has 4 KB, and a section with a trace has ten times as much: with a larger one what is
-left of the system calls takes less than half the time.
+The buffer itself has 4 KB, and a section with a trace has 10 to 35: with a larger one what is left of the
+system calls takes less than half the time.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ class Sampling:
     Their timers are not in step, as one thread at a time can be in the handler.
 
     Where no interval was asked for, all are sampled at a quarter of the rate once there are 500 samples.
-    Each tick costs a program 15 to 70 us in a virtual machine, and then all fall together with those of a
-    kernel that has 250 a second: what is left of the cost is a tenth.
+    Each tick costs a program 15 to 48 us in a virtual machine, and 10 where it falls together with one of the
+    kernel's own, as all then do where that has 250 a second.
     """
 
     # The longest period PyPy's own timer takes: after each fork PyPy starts it again beside ours.
