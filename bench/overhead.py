@@ -27,7 +27,7 @@ from measure import (
     rounds,
     without_samples,
 )
-from programs import LONG, LONG_S, SHORT, SHORT_S, Program, chosen, fetch, warm_up
+from programs import LONG, LONG_S, OTHERS, SHORT, SHORT_S, Program, chosen, fetch, warm_up
 
 BAR_LONG = 1.05
 BAR_SHORT = 1.20
@@ -82,7 +82,7 @@ HEADING = (
 
 def main() -> None:
     options = _options()
-    programs = chosen(options.programs) if options.programs else [*LONG, *SHORT]
+    programs = _programs(options)
     fetch()
     python = pypy()
     machine.describe(python, f"{options.pairs} pairs")
@@ -96,10 +96,21 @@ def main() -> None:
             _print_parts(python, [row for row in rows if row.is_long is group], options.pairs)
 
 
+def _programs(options: argparse.Namespace) -> List[Program]:
+    if options.programs:
+        return chosen(options.programs)
+    return [*LONG, *OTHERS] if options.wide else [*LONG, *SHORT]
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--programs", default="", help="names with commas between them; all if left out")
+    parser.add_argument(
+        "--wide",
+        action="store_true",
+        help="the long programs and all others of pyperformance's that can be run so",
+    )
     parser.add_argument("--no-parts", action="store_true", help="leave out what each part costs")
     return parser.parse_args()
 

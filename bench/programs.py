@@ -43,7 +43,7 @@ class Program:
     @property
     def is_long(self) -> bool:
         """Whether it is one of those meant to run 5 s or more, however often its body runs."""
-        return any(self.name == each.name for each in LONG)
+        return any(self.name == each.name for each in (*LONG, *OTHERS))
 
     def lasting(self, seconds: float, took_s: float) -> Program:
         """Give the program as it takes so many seconds at least, where it took ``took_s``."""
@@ -69,6 +69,39 @@ LONG = (
     Program("sympy_expand", "bm_sympy", 3, ("expand",)),
     Program("telco", "bm_telco", 320),
 )
+# All others of pyperformance's that run as one process with the standard library alone, whatever they are
+# about; of those with several bodies, all of them in turn.  The loops are for 6 s on an EPYC of 2024.
+OTHERS = (
+    Program("async_generators", "bm_async_generators", 27),
+    Program("comprehensions", "bm_comprehensions", 1_000_000),
+    Program("coroutines", "bm_coroutines", 600),
+    Program("deepcopy", "bm_deepcopy", 75_000),
+    Program("fannkuch", "bm_fannkuch", 100),
+    Program("float", "bm_float", 640),
+    Program("gc_collect", "bm_gc_collect", 950),
+    Program("gc_traversal", "bm_gc_traversal", 670),
+    Program("generators", "bm_generators", 340),
+    Program("json_dumps", "bm_json_dumps", 1_900),
+    Program("json_loads", "bm_json_loads", 70_000),
+    Program("logging", "bm_logging", 150_000),
+    Program("mdp", "bm_mdp", 2),
+    Program("meteor_contest", "bm_meteor_contest", 170),
+    Program("nqueens", "bm_nqueens", 370),
+    Program("pathlib", "bm_pathlib", 120),
+    Program("pidigits", "bm_pidigits", 47),
+    Program("pprint", "bm_pprint", 18),
+    Program("regex_compile", "bm_regex_compile", 89),
+    Program("regex_dna", "bm_regex_dna", 84),
+    Program("regex_effbot", "bm_regex_effbot", 630),
+    Program("regex_v8", "bm_regex_v8", 670),
+    Program("richards_super", "bm_richards_super", 6_200),
+    Program("scimark", "bm_scimark", 990),
+    Program("spectral_norm", "bm_spectral_norm", 2_400),
+    Program("sqlite_synth", "bm_sqlite_synth", 1_900_000),
+    Program("typing_runtime_protocols", "bm_typing_runtime_protocols", 5_300),
+    Program("unpack_sequence", "bm_unpack_sequence", 430_000_000),
+    Program("xml_etree", "bm_xml_etree", 8),
+)
 # Under a second: start-up and warm-up are all there is.
 SHORT = (
     Program("chaos-short", "bm_chaos", 10),
@@ -84,7 +117,7 @@ JIT_HEAVY = Program("sympy_sum", "bm_sympy", 2, ("sum",))
 
 def chosen(names: str) -> List[Program]:
     """Give the programs of a list of names, or end with a sentence."""
-    known = {program.name: program for program in (*LONG, *SHORT, JIT_HEAVY)}
+    known = {program.name: program for program in (*LONG, *OTHERS, *SHORT, JIT_HEAVY)}
     wanted = [name for name in names.split(",") if name]
     unknown = [name for name in wanted if name not in known]
     if unknown:

@@ -39,10 +39,17 @@ class Runner:
         self.args = self.argparser.parse_args()
         return self.args
 
-    def bench_func(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+    def bench_func(self, name: str, function: Callable[..., Any], *args: Any, **options: Any) -> None:
         """Call the body once per loop."""
         for _ in range(self._loops):
             function(*args)
+
+    def bench_async_func(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+        """Run what the body gives to an event loop, once per loop."""
+        import asyncio  # takes longer than some of the short programs
+
+        for _ in range(self._loops):
+            asyncio.run(function(*args))
 
     def bench_time_func(self, name: str, function: Callable[..., Any], *args: Any, **options: Any) -> None:
         """Let the body count the loops itself."""
