@@ -75,14 +75,16 @@ imports: $(ALL) ## the contracts between the parts
 test-js: $(NODE) $(D3) ## the pure modules of the front end
 	npm run --silent test
 
+# The others run without Playwright's plugin: each of its sessions begins by removing test-results, which had
+# the pictures that the browser's tests had just made beside them.
 test-cli: $(ALL) pypy ## the commands, and programs recorded by them
-	pytest tests/cli
+	pytest -p no:playwright tests/cli
 
 test-recorder: $(ALL) pypy ## the recorder's parts, on CPython
-	pytest tests/recorder
+	pytest -p no:playwright tests/recorder
 
 test-python: $(ALL) $(D3) pypy ## the rest of pytest on CPython
-	pytest $(PYTHON_TESTS)
+	pytest -p no:playwright $(PYTHON_TESTS)
 
 # PyPy closes a forgotten file when its collector comes by; CPython's run is the one that finds those.
 test-pypy: $(PYPY) | .typing/tracebin ## what runs inside PyPy, on PyPy
@@ -92,7 +94,7 @@ test-browser: $(ALL) $(D3) pypy chromium ## the pages in a real browser
 	pytest tests/browser
 
 test-packaging: $(ALL) $(D3) pypy ## the wheel, installed elsewhere
-	pytest tests/packaging
+	pytest -p no:playwright tests/packaging
 
 clean: ## remove everything that make has made
 	rm -rf $(VENV) .cache .typing build dist *.egg-info node_modules $(D3) test-results
