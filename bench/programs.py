@@ -70,7 +70,8 @@ LONG = (
     Program("telco", "bm_telco", 320),
 )
 # All others of pyperformance's that run as one process with the standard library alone, whatever they are
-# about; of those with several bodies, all of them in turn.  The loops are for 6 s on an EPYC of 2024.
+# about; of those with several bodies, all of them in turn.  The loops are for some 6 s on the EPYC of
+# docs/performance.md.
 OTHERS = (
     Program("async_generators", "bm_async_generators", 27),
     Program("comprehensions", "bm_comprehensions", 1_000_000),
