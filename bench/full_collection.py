@@ -1,4 +1,4 @@
-"""Measure what a recording makes of a full collection, in a program that holds nothing and one with much.
+"""Measure what a recording makes of a full collection, in a program that holds little and one with more.
 
 The agent's own objects are marked and swept with the program's, and PyPy's log tells of it.  The median and
 the least of all ``gc.collect()`` of a run, as a median of several runs in turn.
