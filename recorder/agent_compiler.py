@@ -19,6 +19,9 @@ Given = Tuple[str, str, str]
 Row = Tuple[str, CodeType, List[Given]]
 # What makes and starts the agent, beside the package.
 STARTING = "tracebin_starting.py"
+# What takes the place of marked functions, its module, and whether it keeps what it makes, by the marks.
+SLEEPING, SLEEPING_MODULE = "Sleeping", "sleeping"
+MARKS = {"seldom": False, "when_needed": True}
 # Without asserts and docstrings.
 OPTIMIZED = 2
 
@@ -27,7 +30,8 @@ def compile_agent(folder: str, package: str, out: str) -> None:
     """Write ``sys.version``, a 0, and the code of tracebin_starting.py with the rows of a package's modules.
 
     site/sitecustomize.py reads it.  Each row is behind those it takes names from; modules that are imported
-    later than at the start are left out.  Raises OSError and SyntaxError.
+    later than at the start are left out, and functions with a mark of tracebin_agent/seldom.py are
+    bytes in it.  Raises OSError and SyntaxError.
     """
     compiler = AgentCompiler(folder, package)
     compiler.add("__init__")
@@ -54,7 +58,16 @@ class AgentCompiler:
         path = os.path.join(self.folder, self.package, f"{module}.py")
         tree = _parsed(path)
         given = self._take_imports(tree)
+        asleep = _Asleep(path)
+        tree = asleep.visit(tree)
+        if asleep.has_any:
+            given.append(self._given_sleeping())
         self.rows.append((self._name(module), _compiled(tree, path), given))
+
+    def _given_sleeping(self) -> Given:
+        if SLEEPING_MODULE not in self._seen:
+            self.add(SLEEPING_MODULE)
+        return (SLEEPING, self._name(SLEEPING_MODULE), SLEEPING)
 
     def _name(self, module: str) -> str:
         return self.package if module == "__init__" else f"{self.package}.{module}"
@@ -84,6 +97,29 @@ def _compiled(tree: ast.Module, path: str) -> CodeType:
     bare = ast.fix_missing_locations(_Bare().visit(tree))
     code: CodeType = compile(bare, path, "exec", dont_inherit=True, optimize=OPTIMIZED)
     return code
+
+
+class _Asleep(ast.NodeTransformer):
+    """Put bytes in the place of functions that are marked so."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.has_any = False
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Give what makes a sleeping function; one within another is not looked at."""
+        marks = [mark for mark in MARKS for each in node.decorator_list if _is(each, mark)]
+        if not marks:
+            return node
+        self.has_any = True
+        node.decorator_list = [each for each in node.decorator_list if not _is(each, marks[0])]
+        code = marshal.dumps(_compiled(ast.Module([node], []), self.path))
+        text = f"{node.name} = {SLEEPING}({node.name!r}, {code!r}, globals(), {MARKS[marks[0]]})"
+        return ast.copy_location(ast.parse(text).body[0], node)
+
+
+def _is(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 class _Bare(ast.NodeTransformer):

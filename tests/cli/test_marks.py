@@ -300,7 +300,7 @@ def test_marks_and_pauses_beyond_a_number_are_counted(twice: Any) -> None:
         "import sys, tracebin\n"
         "agent = sys.meta_path[-1].tracebin_marks\n"
         "agent.numbers = iter(range(1, 3))\n"
-        "agent.pause.__self__.left = 1\n"
+        "agent.pausing.left = 1\n"
         "for n in range(5):\n"
         "    tracebin.pause()\n"
         "    with tracebin.span('s'): tracebin.mark('m')\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import marshal
 import os
 import subprocess
@@ -27,13 +27,10 @@ ORIGIN = 1000
 
 
 def load(name: str) -> ModuleType:
-    """Load a module of the agent's that needs nothing of PyPy's."""
-    spec = importlib.util.spec_from_file_location(name, AGENT / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Load a module of the agent's that needs nothing of PyPy's, without the package's own."""
+    package = sys.modules.setdefault("bare_agent", ModuleType("bare_agent"))
+    package.__path__ = [str(AGENT)]
+    return importlib.import_module(f"bare_agent.{name}")
 
 
 class Recorded:

@@ -10,6 +10,7 @@ import sys
 from __pypy__ import debug_print, debug_start, debug_stop
 
 from .children import Children, log_of
+from .compiling import Compiling
 from .counting import print_counts
 from .finder import TracebinFinder
 from .flushing import Flushing
@@ -22,13 +23,13 @@ from .origin import origin_of
 from .pausing import Pausing
 from .places import claim
 from .sampling import Sampling
+from .seldom import seldom, when_needed
 from .threads import Threads, named
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, Optional, Tuple
 
     from .calls import Calls
 
@@ -42,6 +43,7 @@ class Agent:
     SYNC_TRIES = 8
     NO_LOG = "tracebin:/dev/null"
 
+    @seldom
     def __init__(self, settings: Dict[str, Any], folder: str) -> None:
         """Open the files; ``folder`` is where the agent's own code lies.  Raises OSError."""
         self.settings = settings
@@ -54,6 +56,7 @@ class Agent:
         self.marks = Marks(self.notes, self.pausing)
         self.module_files = ModuleFiles(self.notes)
         self.threads = Threads(self.notes)
+        self.compiling = Compiling(self)
         self.calls = self.open_calls()
         self.count_threads = _thread._count
         self.most_threads = 0
@@ -67,12 +70,9 @@ class Agent:
         self.forked: Optional[Tuple[str, int]] = None
         self.origin: Dict[str, Any] = {}
         self.is_leaving = False
-        self.codes: Dict[int, CodeType] = {}
-        # Of traces that were compiled while there were several threads, and not looked at yet.
-        self.compiled: List[Any] = []
-        self.has_compiled = False
         self.last_sync = 0
 
+    @seldom
     def start(self) -> None:
         """Begin to record this process."""
         self.origin = origin_of(self.settings)
@@ -84,10 +84,10 @@ class Agent:
         os.register_at_fork(
             before=self.before_fork, after_in_parent=self.after_fork, after_in_child=self.begin_child
         )
-        self.threads.watch(self.before_threads)
-        self.threads.listeners.append(self)
+        self.threads.watch(self.compiling.before_threads)
+        self.threads.listeners.append(self.compiling)
         self.children.watch()
-        self.watch_compiling()
+        self.compiling.watch()
         if self.sampling.interval_s:
             self.sampling.start()
             self.pausing.parts.append(self.sampling)
@@ -98,14 +98,16 @@ class Agent:
             self.pausing.pause()
         sys.meta_path.append(TracebinFinder(self.marks, self.settings["package"]))
 
+    @seldom
     def open_calls(self) -> Optional[Calls]:
         """Give what records calls, where that is wanted: it needs a module of PyPy's that others don't."""
         if self.settings["calls"] not in ("exact", "exact+c"):
             return None
         from .calls import Calls
 
-        return Calls(self.notes, self.settings["calls"], self.note_code)
+        return Calls(self.notes, self.settings["calls"], self.compiling.note_code)
 
+    @seldom
     def start_calls(self, calls: Calls) -> None:
         """Record calls, with room in a trace for what that adds to it."""
         import pypyjit
@@ -120,6 +122,7 @@ class Agent:
             self.threads.listeners.append(calls)
             self.pausing.parts.append(calls)
 
+    @seldom
     def about(self) -> Dict[str, Any]:
         """Say what PyPy this is."""
         import pypyjit
@@ -188,6 +191,7 @@ class Agent:
         self.putenv("PYPYLOG", log)
         self.sampling.before_fork()
 
+    @seldom
     def mark_of(self, fork_ns: int) -> str:
         """Name a file that is none, for a code object."""
         return f"<tracebin fork {fork_ns}>"
@@ -213,6 +217,7 @@ class Agent:
             self.notes.tell_fault("fork", fault)
         self.leave_child()
 
+    @seldom
     def follow(self, token: str, fork_ns: int) -> None:
         """Begin the recording of this child.  Raises OSError."""
         parent = self.notes.name
@@ -228,8 +233,7 @@ class Agent:
             "command": self.origin.get("command", self.settings["command"]),
         }
         self.most_threads = 0
-        self.compiled = []
-        self.watch_compiling()
+        self.compiling.follow(notes)
         notes.add("start", self.about())
         self.sync()  # by this PyPy opens the log, under the name that the environment has now
         self.hide_log()
@@ -245,6 +249,7 @@ class Agent:
         self.marks.follow(notes)
         self.pausing.follow(notes)
 
+    @seldom
     def leave_child(self) -> None:
         """Record nothing of this child, nor of its own."""
         self.is_stopped = True
@@ -265,60 +270,6 @@ class Agent:
         else:
             self.putenv("PYPYLOG", own)
 
-    def watch_compiling(self) -> None:
-        """Have PyPy tell us of each trace it compiles."""
-        import pypyjit
-
-        if self.settings["hooks"]:
-            # Without the ops: to wrap each one for us cost pyperformance's go 18 % of its time.
-            pypyjit.set_compile_hook(self.on_compile, False)
-
-    def on_compile(self, info: Any) -> None:
-        """Look at a trace that has just been compiled."""
-        self.compiled.append(info)
-        self.look_at_compiled()
-
-    def before_threads(self) -> None:
-        """Run no Python code in the compile hook from now on.
-
-        PyPy 7.3.19 and 8.0.1 crash where a signal's handler or another thread gets its turn in there:
-        a program with five threads and a signal each millisecond did so in half of its runs.
-        """
-        import pypyjit
-
-        if self.settings["hooks"] and self.is_active():
-            pypyjit.set_compile_hook(self.compiled.append, False)
-
-    def start_thread(self) -> None:
-        """Do what the hook would have done."""
-        self.look_at_compiled()
-
-    end_thread = start_thread
-
-    def look_at_compiled(self) -> None:
-        """Keep the code objects of loops: one made by exec is in no file."""
-        try:
-            if self.is_active():
-                self.note_compiled()
-                self.look_around()
-        except Exception as fault:
-            self.notes.fault("compile hook", fault)
-
-    def note_compiled(self) -> None:
-        """Note what waits; two threads may do that at a time."""
-        while self.compiled:
-            try:
-                info = self.compiled.pop()
-            except IndexError:
-                return  # the other has taken the last
-            self.note_loop(info)
-
-    def note_loop(self, info: Any) -> None:
-        """Hand over the code object of a loop of Python's."""
-        self.has_compiled = True
-        if info.type != "bridge" and info.jitdriver_name == "pypyjit":
-            self.note_code(info.greenkey[0])
-
     def look_around(self) -> None:
         """Do what is to be done now and then, while the program runs."""
         self.most_threads = max(self.most_threads, self.count_threads())
@@ -327,16 +278,8 @@ class Agent:
             self.sync()
             self.module_files.note()
             self.sampling.look()
-            self.marks.flush()
-
-    def note_code(self, code: CodeType) -> None:
-        """Hand over a code object, once; holding it keeps its id from being given to another."""
-        if id(code) in self.codes:
-            return
-        self.codes[id(code)] = code
-        qualname = getattr(code, "co_qualname", None)
-        place = (code.co_name, code.co_filename, code.co_firstlineno, qualname)
-        self.notes.add("code", place, self.notes.dumps(code))
+            if self.marks.rows:
+                self.marks.flush()
 
     def stop(self) -> None:
         """Note the end, once; a child made by fork that isn't recorded has none."""
@@ -350,15 +293,17 @@ class Agent:
         except Exception as fault:
             self.notes.tell_fault("end", fault)
 
+    @when_needed
     def stop_at_once(self) -> None:
         """Note the end of a process that PyPy won't get to end itself."""
         if self.getpid() != self.pid:
             return
         self.stop()
-        if self.has_compiled:
-            self.has_compiled = False
+        if self.compiling.has_any:
+            self.compiling.has_any = False
             print_counts()
 
+    @when_needed
     def leave_to_exec(self) -> None:
         """Note the end, as another program takes this process."""
         if self.is_active():
@@ -366,19 +311,20 @@ class Agent:
             self.is_leaving = True
             self.stop_at_once()
 
+    @when_needed
     def stay(self) -> None:
         """Take that back: there was no such program.  The recording has ended all the same."""
         if self.is_leaving:
             self.is_leaving = False
             self.notes.add("exec", None)
 
+    @seldom
     def note_end(self) -> None:
         """Write what is known only now.  Raises OSError."""
         import pypyjit
 
-        pypyjit.set_compile_hook(None)
+        self.compiling.stop()
         self.notes.descriptors.mend()
-        self.note_compiled()
         self.module_files.note()
         self.sampling.stop()
         if self.calls is not None:

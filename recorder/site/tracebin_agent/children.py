@@ -16,6 +16,7 @@ from .hiding import hidden
 from .libc import Libc
 from .places import claim
 from .programs import CARRIER, OTHER, PYPY, kind_of, lets_us_in
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -34,6 +35,7 @@ class Children:
 
     ENDING = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
 
+    @seldom
     def __init__(self, agent: Agent) -> None:
         self.agent = agent
         self.libc = Libc()
@@ -49,6 +51,7 @@ class Children:
         self.systems = 0
         self.users_path: Optional[bytes] = None
 
+    @seldom
     def watch(self) -> None:
         """Take the place of those functions."""
         import _posixsubprocess
@@ -63,6 +66,7 @@ class Children:
             if hasattr(posix, name):
                 self.replace(self.posix_spawn, name, posix, os)
 
+    @seldom
     def replace(self, make: Callable[[Any], Any], name: str, *modules: Any) -> None:
         """Put what ``make`` makes of a function where the modules have the function."""
         original = getattr(modules[0], name)
@@ -77,6 +81,7 @@ class Children:
 
     # --- the environment --------------------------------------------------------
 
+    @when_needed
     def environment(self, env: List[bytes], path: str, words: List[str]) -> Optional[List[bytes]]:
         """Give the environment of a process to be started, so that the agent gets in; None to leave it."""
         agent = self.agent
@@ -95,6 +100,7 @@ class Children:
         rest = [item for item in env if item.partition(b"=")[0] not in (AGENT, LOG, PATH)]
         return rest + self.additions(kind, users)
 
+    @when_needed
     def additions(self, kind: str, users: Dict[str, Optional[str]]) -> List[bytes]:
         """Give the variables that let the agent in; ``users`` are those that it has to put back."""
         agent = self.agent
@@ -113,6 +119,7 @@ class Children:
             found.append(LOG + b"=" + log_of(settings).encode())
         return found
 
+    @when_needed
     def own_environment(self) -> List[bytes]:
         """Read the environment as the C library has it: what the program may have changed by putenv, too."""
         found: List[bytes] = []
@@ -128,6 +135,7 @@ class Children:
 
     # --- starting -------------------------------------------------------------------
 
+    @seldom
     def fork_exec(self, original: Any) -> Any:
         """Make the function behind subprocess and multiprocessing's spawn."""
 
@@ -141,6 +149,7 @@ class Children:
 
         return fork_exec
 
+    @when_needed
     @hidden
     def prepared(self, args: Any) -> Any:
         """Give the arguments of fork_exec; the fifth is the folder, the sixth the environment."""
@@ -155,6 +164,7 @@ class Children:
             return args
         return args if changed is None else (*args[:5], changed, *args[6:])
 
+    @when_needed
     def first_of(self, executables: Any, cwd: Any) -> str:
         """Find the one that will be run: the first that is there."""
         for each in executables:
@@ -163,6 +173,7 @@ class Children:
                 return path
         return ""
 
+    @seldom
     def execv(self, original: Any) -> Any:
         """Make os.execv; those with an environment go through os.execve."""
         execve = sys.modules["posix"].execve
@@ -173,6 +184,7 @@ class Children:
 
         return execv
 
+    @seldom
     def execve(self, original: Any) -> Any:
         """Make os.execve."""
 
@@ -182,6 +194,7 @@ class Children:
 
         return execve
 
+    @when_needed
     @hidden
     def take_over(self, path: Any, argv: Any, env: Any, call: Callable[[], Any], execve: Any) -> Any:
         """End the recording of this process, as another program takes its place."""
@@ -200,6 +213,7 @@ class Children:
         finally:
             self.agent.stay()
 
+    @seldom
     def posix_spawn(self, original: Any) -> Any:
         """Make os.posix_spawn and os.posix_spawnp."""
 
@@ -217,6 +231,7 @@ class Children:
 
         return posix_spawn
 
+    @seldom
     def system(self, original: Any) -> Any:
         """Make os.system: the C library's runs a shell with the environment of this process."""
 
@@ -230,6 +245,7 @@ class Children:
 
         return system
 
+    @when_needed
     def begin_system(self) -> None:
         """Set our variables in this process while the shell is started and runs."""
         self.systems += 1
@@ -245,6 +261,7 @@ class Children:
             if name in (AGENT, PATH):
                 self.putenv(name, value)
 
+    @when_needed
     def end_system(self) -> None:
         """Put them back, if no other thread is still in it."""
         self.systems -= 1
@@ -258,6 +275,7 @@ class Children:
 
     # --- ending ---------------------------------------------------------------------
 
+    @seldom
     def _exit(self, original: Any) -> Any:
         """Make os._exit, which runs no atexit functions: multiprocessing's children end by it."""
 
@@ -269,6 +287,7 @@ class Children:
 
         return _exit
 
+    @seldom
     def kill(self, original: Any) -> Any:
         """Make os.kill, by which PyPy ends itself after an uncaught Ctrl-C, 7.3.11 without atexit functions.
 
@@ -283,6 +302,7 @@ class Children:
 
         return kill
 
+    @seldom
     def waiting(self, original: Any) -> Any:
         """Make a function that waits for a child, and gives its pid and status first."""
 
@@ -294,6 +314,7 @@ class Children:
 
         return wait
 
+    @when_needed
     def heard(self, pid: int, status: int) -> None:
         """Note how a child ended."""
         agent = self.agent
@@ -307,17 +328,20 @@ class Children:
         except OSError:
             pass  # the disk is full, or our files are closed: its exit stays unknown
 
+    @seldom
     def follow(self) -> None:
         """Begin to count anew, in a child made by fork."""
         self.unrecorded = self.waits = self.systems = 0
         self.is_starting = False
 
 
+@seldom
 def log_of(settings: Dict[str, Any]) -> str:
     """Give PYPYLOG for a process of its own."""
     return f"{settings['categories']}:{settings['folder']}/{settings['token']}.%d.log"
 
 
+@seldom
 def start_again(settings: Dict[str, Any], folder: str) -> None:
     """Replace this PyPy, which a shell or the like has started without a log, by one that has it.
 
@@ -336,13 +360,16 @@ def start_again(settings: Dict[str, Any], folder: str) -> None:
     os.execve("/proc/self/exe", words, env)
 
 
+@when_needed
 def _text(value: Optional[bytes]) -> Optional[str]:
     return None if value is None else os.fsdecode(value)
 
 
+@when_needed
 def _word(word: Any) -> str:
     return os.fsdecode(word)
 
 
+@when_needed
 def _as_list(env: Any) -> List[bytes]:
     return [os.fsencode(name) + b"=" + os.fsencode(env[name]) for name in env]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from __pypy__ import debug_flush, debug_print, debug_start, debug_stop
 
+from .seldom import seldom
+
 # As PyPy prints them itself (rpython/jit/backend/llsupport/assembler.py of 7.3.11, finish_once).
 FORMS = {"e": "entry %d:%d", "b": "bridge %d:%d", "l": "TargetToken(%d):%d"}
 
 
+@seldom
 def print_counts() -> None:
     """Print a section of counts as PyPy's end does, and leave nothing in the log's buffer.
 

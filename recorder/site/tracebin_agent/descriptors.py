@@ -11,6 +11,7 @@ import os
 import sys
 
 from .libc import Libc
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -32,6 +33,7 @@ class Descriptors:
     FILE_NUMBER = 112
     STANDARD = ("stdin", "stdout", "stderr")
 
+    @seldom
     def __init__(self) -> None:
         self.libc = Libc()
         self.limit = self.libc.array("P")(2, autofree=True)
@@ -46,6 +48,7 @@ class Descriptors:
         self.first = -1
         self.has_lost = False
 
+    @when_needed
     def open(self, path: str) -> int:
         """Create a file, with a number out of the way.  Raises OSError."""
         low = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -54,17 +57,20 @@ class Descriptors:
         self.first = min(self.paths)
         return high
 
+    @seldom
     def open_to_read(self, path: str) -> int:
         """Open a file that is there, with a number out of the way.  Raises OSError."""
         high = self.lift(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         self.keep(high, path, os.O_RDONLY)
         return high
 
+    @when_needed
     def keep(self, number: int, path: str, flags: int) -> None:
         """Know a number from now on."""
         found = self.fstat(number)
         self.paths[number] = (path, flags, found.st_dev, found.st_ino)
 
+    @when_needed
     def lift(self, low: int, number: Optional[int] = None) -> int:
         """Move a descriptor out of the way, or to ``number`` if that is free."""
         soft, first = self.make_room()
@@ -77,6 +83,7 @@ class Descriptors:
         self.close(low)
         return high
 
+    @seldom
     def call_above(self, call: Any) -> None:
         """Call with all lower numbers taken, so that what it opens is out of the way.
 
@@ -96,6 +103,7 @@ class Descriptors:
             self.close_taken(taken)
             self.set_limit(soft)
 
+    @seldom
     def close_taken(self, numbers: List[int]) -> None:
         """Close these, at once where the program has none between them: no loop for PyPy to compile."""
         if numbers and numbers[-1] - numbers[0] + 1 == len(numbers):
@@ -104,6 +112,7 @@ class Descriptors:
         for number in numbers:
             self.close(number)
 
+    @when_needed
     def make_room(self) -> Tuple[int, int]:
         """Raise the limit of open files to ours; give what it was, and our first number."""
         soft, hard = self.limits()
@@ -112,17 +121,20 @@ class Descriptors:
             self.set_limit(min(first + self.MOST, hard))
         return soft, first
 
+    @when_needed
     def limits(self) -> Tuple[int, int]:
         """Give how many files may be open: now, and at the most."""
         self.libc.call("getrlimit", "iP", self.RLIMIT_NOFILE, self.limit.buffer)
         return self.limit[0], self.limit[1]
 
+    @when_needed
     def set_limit(self, soft: int) -> None:
         """Set how many files may be open now."""
         if self.limits()[0] != soft:
             self.limit[0] = soft
             self.libc.call("setrlimit", "iP", self.RLIMIT_NOFILE, self.limit.buffer)
 
+    @seldom
     def lift_log(self, path: str) -> None:
         """Move PyPy's log, which has the lowest number that was free.  Raises OSError.
 
@@ -139,6 +151,7 @@ class Descriptors:
                 return
             stream = self.libc.word(stream + self.FILE_CHAIN)
 
+    @seldom
     def renumber(self, stream: int, number: int, path: str) -> None:
         """Give a FILE another number, if it lies in memory as we know it."""
         if self.libc.call("fileno", "P", stream) & 0xFFFFFFFF != number:
@@ -155,11 +168,13 @@ class Descriptors:
         if number < len(self.STANDARD):
             self.forget_standard(self.STANDARD[number])
 
+    @seldom
     def forget_standard(self, name: str) -> None:
         """Have the program find a standard stream closed, as it was: PyPy has taken the log for it."""
         setattr(sys, name, None)
         setattr(sys, f"__{name}__", None)
 
+    @seldom
     def close_all(self) -> None:
         """Close all that is still ours."""
         for number in self.paths:
@@ -187,6 +202,7 @@ class Descriptors:
                 self.has_lost = True
                 self.open_again(number, path, flags)
 
+    @seldom
     def open_again(self, number: int, path: str, flags: int) -> None:
         """Open a file where it was left; if that can't be, it stays closed."""
         try:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from .marks import Marks
+from .seldom import seldom
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ class TracebinFinder:
 
     NAME = "tracebin"
 
+    @seldom
     def __init__(self, marks: Marks, package: str) -> None:
         self.tracebin_marks = marks
         self.package = package

@@ -17,6 +17,7 @@ import os
 from __pypy__ import debug_start, debug_stop
 
 from .modules import Modules
+from .seldom import seldom
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -44,6 +45,7 @@ class Flushing:
     BUFFER_BYTES = 1 << 14
     FULLY_BUFFERED = 0
 
+    @seldom
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
         self.libc = libc = modules.libc
@@ -52,6 +54,7 @@ class Flushing:
         self.state = libc.words(0, 0, 0)
         self.is_led = False
 
+    @seldom
     def follow(self, stream: int) -> None:
         """Let sections of this FILE wait, if it is one and PyPy's table is as we know it."""
         if not stream:
@@ -68,12 +71,14 @@ class Flushing:
         debug_start("tracebin-sync")
         debug_stop("tracebin-sync")
 
+    @seldom
     def widen(self, stream: int) -> None:
         """Give a FILE a larger buffer, which stays to the end of the process.  Raises OSError."""
         size = self.BUFFER_BYTES
         buffer = self.libc.call("mmap", "PPiiiP", 0, size, self.READ_WRITE, self.MAP_FLAGS, -1, 0)
         self.libc.call("setvbuf", "PPiP", stream, buffer, self.FULLY_BUFFERED, size)
 
+    @seldom
     def lead(self) -> None:
         """Take the place of ``fflush`` in PyPy's table.  Raises OSError."""
         if os.uname().machine != "x86_64":
@@ -91,6 +96,7 @@ class Flushing:
             self.libc.copy(code.to_bytes(8, "little"), place)
         self.is_led = True
 
+    @seldom
     def entries(self, function: bytes) -> Iterator[int]:
         """Give where PyPy's tables of the C library's functions hold this one."""
         for base, dynamic in self.modules.of("pypy"):
@@ -99,6 +105,7 @@ class Flushing:
             if found >= 0 and found % 8 == 0:
                 yield start + found
 
+    @seldom
     def table(self, base: int, row: int) -> tuple[int, int]:
         """Give where the table of a module lies, by its dynamic section's rows, and its size in bytes."""
         facts = {self.DT_PLTRELSZ: 0, self.DT_PLTGOT: 0}
@@ -115,6 +122,7 @@ class Flushing:
         # glibc has added the base already, on this machine.
         return (start if start >= base else start + base), words * 8
 
+    @seldom
     def instructions(self, function: int) -> bytes:
         """Assemble an ``fflush`` that gives 0 where the log may wait, and else goes on to ``function``."""
         asking = self.asking()
@@ -129,6 +137,7 @@ class Flushing:
             )
         )
 
+    @seldom
     def knowing(self, asking_bytes: int) -> bytes:
         """Assemble: learn where the first call returns to, and leave out what follows for others."""
         return b"".join(
@@ -142,6 +151,7 @@ class Flushing:
             )
         )
 
+    @seldom
     def asking(self) -> bytes:
         """Assemble: let it wait if the buffer ends as a short section does."""
         resting = self.resting()
@@ -164,6 +174,7 @@ class Flushing:
             )
         )
 
+    @seldom
     def resting(self) -> bytes:
         """Assemble: give 0 if a short section was written a moment ago, else note that this one is now."""
         return b"".join(

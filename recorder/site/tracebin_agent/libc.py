@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .seldom import seldom, when_needed
+
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 class Libc:
     """Call C functions through PyPy's own _rawffi: ctypes would be noticed in ``sys.modules``."""
 
+    @seldom
     def __init__(self) -> None:
         import _rawffi  # type: ignore[import-not-found]
 
@@ -65,6 +68,7 @@ class Libc:
 
         return bytes(_rawffi.charp2rawstring(address, size))
 
+    @when_needed
     def text(self, address: int) -> bytes:
         """Give the bytes from ``address`` up to a 0."""
         import _rawffi
@@ -78,6 +82,7 @@ class Libc:
         except Exception as fault:
             raise OSError(name + " is not there") from fault
 
+    @when_needed
     def word(self, address: int) -> int:
         """Give the 64-bit word at ``address``."""
         return int.from_bytes(self.read(address, 8), "little")

@@ -10,6 +10,7 @@ import _thread
 
 from .notes import Notes
 from .pausing import Pausing
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -30,11 +31,11 @@ class Marks:
     MOST_ROWS = 1000
     MOST_NS = 50_000_000
 
+    @seldom
     def __init__(self, notes: Notes, pausing: Pausing) -> None:
         self.notes = notes
         self.now = notes.now
-        self.pause = pausing.pause
-        self.resume = pausing.resume
+        self.pausing = pausing
         self.get_ident = _thread.get_ident
         self.writing = _thread.allocate_lock()
         # Each next() is one step of the interpreter's, so no two threads get the same number.
@@ -43,6 +44,17 @@ class Marks:
         self.written_ns = 0
         self.left_out = 0
 
+    @when_needed
+    def pause(self) -> None:
+        """Take no samples and calls until :meth:`resume`."""
+        self.pausing.pause()
+
+    @when_needed
+    def resume(self) -> None:
+        """Take them again."""
+        self.pausing.resume()
+
+    @when_needed
     def mark(self, name: str, start_ns: int, data: Optional[str]) -> None:
         """Keep a mark: a row with number 0."""
         if next(self.numbers, 0):
@@ -50,6 +62,7 @@ class Marks:
         else:
             self.left_out += 1
 
+    @when_needed
     def begin(self, name: str, start_ns: int, data: Optional[str]) -> int:
         """Keep the beginning of a span, and give its number; 0 if there are too many."""
         number = next(self.numbers, 0)
@@ -59,16 +72,19 @@ class Marks:
             self.left_out += 1
         return number
 
+    @when_needed
     def end(self, number: int, end_ns: int) -> None:
         """Keep the end of a span."""
         self.add((number, end_ns), end_ns)
 
+    @when_needed
     def add(self, row: Tuple[Any, ...], now: int) -> None:
         """Keep a row."""
         self.rows.append(row)
         if len(self.rows) >= self.MOST_ROWS or now - self.written_ns > self.MOST_NS:
             self.flush()
 
+    @when_needed
     def flush(self) -> None:
         """Write out the rows that are in memory."""
         if not self.writing.acquire(False):
@@ -79,6 +95,7 @@ class Marks:
         finally:
             self.writing.release()
 
+    @when_needed
     def write(self, batch: List[Tuple[Any, ...]]) -> None:
         """Write the first rows, which nobody else takes away."""
         del self.rows[: len(batch)]
@@ -92,12 +109,14 @@ class Marks:
             self.left_out += len(batch)
             self.notes.fault("marks", fault)
 
+    @seldom
     def stop(self) -> None:
         """Write out all there is, and how many were left out."""
         self.flush()
         if self.left_out:
             self.notes.add("marks left out", self.left_out)
 
+    @seldom
     def follow(self, notes: Notes) -> None:
         """Go on in a child made by fork, with the notes of its own; what is in memory is the parent's."""
         self.notes = notes
@@ -105,6 +124,7 @@ class Marks:
         self.left_out = 0
         self.writing = _thread.allocate_lock()
 
+    @seldom
     def give_up(self) -> None:
         """Keep nothing more: this is a child made by fork that has no notes."""
         self.rows = []

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from .seldom import seldom
+
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ class ModuleFiles:
     # A shorter text is shorter in bytes, too, whatever it is made of.
     SHORT = 27
 
+    @seldom
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         # Kept, as the program may put another in its place.
@@ -29,6 +32,7 @@ class ModuleFiles:
         self.looked_at = 0
         self.noted: Set[str] = set()
 
+    @seldom
     def follow(self, notes: Notes) -> None:
         """Note all once more, in a child made by fork."""
         self.notes = notes

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from .libc import Libc
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -30,12 +31,14 @@ class Modules:
     HEADER_WORDS = 7
     PT_LOAD, PF_X = 1, 1
 
+    @seldom
     def __init__(self, libc: Libc) -> None:
         self.libc = libc
         # By "pypy" and "c library": base and dynamic section.  The program, which comes first, is PyPy's.
         self.known: Dict[str, List[Tuple[int, int]]] = {}
         self.ranges: Dict[str, List[Tuple[int, int]]] = {}
 
+    @seldom
     def of(self, kind: str) -> List[Tuple[int, int]]:
         """Give base and dynamic section of "pypy"'s modules or of the "c library"'s.  Raises OSError."""
         if not self.known:
@@ -44,6 +47,7 @@ class Modules:
                 self.known[kind_found].append((base, dynamic))
         return self.known[kind]
 
+    @seldom
     def walk(self) -> Iterator[Tuple[str, int, int]]:
         """Look through the C library's list."""
         module = self.libc.call("dlopen", "Pi", 0, self.RTLD_LAZY)
@@ -58,6 +62,7 @@ class Modules:
                 yield "c library", base, dynamic
             is_first = False
 
+    @seldom
     def code(self) -> Dict[str, List[Tuple[int, int]]]:
         """Give where the code of both begins and ends; nothing where it can't be told, or is of no use."""
         try:
@@ -67,6 +72,7 @@ class Modules:
             pass  # another C library, or an old one, without such a list or function
         return self.ranges
 
+    @seldom
     def pypy_code(self) -> List[Tuple[int, int]]:
         """Give where the code of the program and of PyPy's library lies.  Raises OSError."""
         (program, _), *libraries = self.of("pypy")
@@ -74,6 +80,7 @@ class Modules:
         headers, count = (self.libc.call("getauxval", "P", key) for key in (self.AT_PHDR, self.AT_PHNUM))
         return [*self.segments(program, headers, count), *self.code_of(libraries)]
 
+    @seldom
     def code_of(self, modules: List[Tuple[int, int]]) -> List[Tuple[int, int]]:
         """Give where the code of libraries lies, which begin at their base.  Raises OSError."""
         found: List[Tuple[int, int]] = []
@@ -85,6 +92,7 @@ class Modules:
             found += self.segments(base, base + headers, count)
         return found
 
+    @seldom
     def segments(self, base: int, headers: int, count: int) -> Iterator[Tuple[int, int]]:
         """Give what may be run of a module with these program headers."""
         words = self.words(headers, count * self.HEADER_WORDS)
@@ -93,6 +101,7 @@ class Modules:
             if kind == self.PT_LOAD and flags & self.PF_X:
                 yield start, start + words[at + 5]
 
+    @when_needed
     def words(self, address: int, count: int) -> List[int]:
         """Give so many words at an address."""
         data = self.libc.read(address, 8 * count)

@@ -11,6 +11,7 @@ import os
 import time
 
 from .descriptors import Descriptors
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -26,6 +27,7 @@ class Notes:
     # The version of marshal without references: PyPy 7.3.11 needs 0.6 us for a small tuple, 6 with them.
     PLAIN = 2
 
+    @seldom
     def __init__(self, folder: str, token: str = "") -> None:
         self.pid = os.getpid()
         # Numbers of processes come again, and one stays in an exec: all but the first have a token.
@@ -39,6 +41,7 @@ class Notes:
         self.descriptors = Descriptors()
         self.file = self.open("notes")
 
+    @when_needed
     def open(self, ending: str) -> int:
         """Open a new file beside the notes.  Raises OSError where the folder refuses."""
         return self.descriptors.open(f"{self.stem}.{ending}")
@@ -56,6 +59,7 @@ class Notes:
         while data:
             data = data[self.write(file, data) :]
 
+    @seldom
     def lift_log(self) -> None:
         """Take PyPy's log, once it is open, out of the program's way."""
         try:
@@ -63,6 +67,7 @@ class Notes:
         except OSError:
             pass  # not this C library, or no number is free: it stays where it is
 
+    @seldom
     def leave_child(self) -> None:
         """Close the parent's files in a child made by fork; PyPy has closed the log and the samples."""
         self.descriptors.close_all()
@@ -72,6 +77,7 @@ class Notes:
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(f"{where}: {type(fault).__name__}: {fault}")
 
+    @seldom
     def tell_fault(self, where: str, fault: Exception) -> None:
         """Append what went wrong at once, if there are notes: they will have no end."""
         self.fault(where, fault)
@@ -80,6 +86,7 @@ class Notes:
         except OSError:
             pass  # nothing can be written, or this is a child made by fork that has no notes yet
 
+    @seldom
     def tell_faults(self) -> None:
         """Append what went wrong.  Raises OSError."""
         while self.faults:

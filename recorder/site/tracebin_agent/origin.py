@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+from .seldom import seldom
+
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
 
 
+@seldom
 def origin_of(settings: Dict[str, Any]) -> Dict[str, Any]:
     """Say who started this process, when, by what command and in what folder."""
     if settings["parent"] is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .notes import Notes
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ class Pausing:
     # Each is an entry of its process's line in the bundle.
     MOST = 100_000
 
+    @seldom
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         self.parts: List[Pausable] = []
@@ -32,6 +34,7 @@ class Pausing:
         self.left = self.MOST
         self.left_out = 0
 
+    @when_needed
     def pause(self) -> None:
         """Stop, unless that is so already.  What lies between the two notes has no sample and no call."""
         if self.is_paused:
@@ -45,6 +48,7 @@ class Pausing:
             part.pause()
         self.note("paused")
 
+    @when_needed
     def resume(self) -> None:
         """Go on, if it is paused."""
         if not self.is_paused:
@@ -54,6 +58,7 @@ class Pausing:
         for part in self.parts:
             part.resume()
 
+    @when_needed
     def note(self, kind: str) -> None:
         """Note the time of a turn."""
         try:
@@ -61,11 +66,13 @@ class Pausing:
         except OSError:
             pass  # the program closed our files or filled the disk; the notes lack more than this
 
+    @seldom
     def stop(self) -> None:
         """Note how many pauses there were too many."""
         if self.left_out:
             self.notes.add("pauses left out", self.left_out)
 
+    @seldom
     def follow(self, notes: Notes) -> None:
         """Go on in a child made by fork, with the notes of its own: it is paused if its parent was."""
         self.notes = notes
@@ -74,6 +81,7 @@ class Pausing:
                 part.pause()
             self.note("paused")
 
+    @seldom
     def give_up(self) -> None:
         """Stop and note nothing more: this is a child made by fork that has no notes."""
         self.is_paused = False

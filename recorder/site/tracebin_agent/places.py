@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 
+from .seldom import when_needed
+
 # recorder/raw.py has the same number.
 MOST_PROCESSES = 256
 
 
+@when_needed
 def claim(folder: str) -> bool:
     """Ask for a place among the recorded processes; no if there are too many, or the recording is over."""
     try:

@@ -9,6 +9,7 @@ interrupted call back into the kernel, with what is left of its time.  Only for 
 from __future__ import annotations
 
 from .libc import Libc
+from .seldom import seldom
 
 
 class Polling:
@@ -18,6 +19,7 @@ class Polling:
     READ_WRITE_RUN, READ_RUN = 7, 5
     MAP_FLAGS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
 
+    @seldom
     def __init__(self, libc: Libc) -> None:
         """Take its place.  Raises OSError."""
         self.libc = libc
@@ -28,6 +30,7 @@ class Polling:
         self.inside = code + len(start)
         self.lead(libc.address("poll"), b"\x48\xb8" + code.to_bytes(8, "little") + b"\xff\xe0")
 
+    @seldom
     def answering(self, errno: int) -> bytes:
         """Give what a C function gives: -1 and errno where the kernel gives an error."""
         return b"".join(
@@ -41,6 +44,7 @@ class Polling:
             )
         )
 
+    @seldom
     def lead(self, function: int, jump: bytes) -> None:
         """Write a jump over the start of a function of the C library, in this process's memory alone."""
         page = function & -self.PAGE
@@ -49,6 +53,7 @@ class Polling:
         self.libc.copy(jump, function)
         self.libc.call("mprotect", "PPi", page, size, self.READ_RUN)
 
+    @seldom
     def going_on(self) -> bytes:
         """Assemble what the handler does in the end: r12 is its ucontext_t, rsp leads to 16 bytes of room.
 
@@ -76,6 +81,7 @@ class Polling:
         is_cut = b"\x49\x83\xbc\x24\x90\x00\x00\x00\xfc"  # cmp qword [r12 + 0x90], -4: EINTR
         return is_cut + b"\x0f\x85" + len(inside).to_bytes(4, "little") + inside
 
+    @seldom
     def taking_time(self) -> bytes:
         """Make rdx in the ucontext_t what is left of the timeout."""
         return b"".join(

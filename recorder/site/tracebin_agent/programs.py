@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from .seldom import when_needed
+
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ _TAKES_VALUE = frozenset("WX")
 _LONGEST_LINE = 256
 
 
+@when_needed
 def kind_of(path: str, words: List[str]) -> str:
     """Say what the executable file ``path`` is, if it gets these arguments."""
     kind = _kind_of_file(path)
@@ -28,6 +31,7 @@ def kind_of(path: str, words: List[str]) -> str:
     return kind
 
 
+@when_needed
 def _may_be_ours(word: str) -> bool:
     """Say whether an argument names a PyPy or a shell."""
     if os.sep in word:
@@ -35,6 +39,7 @@ def _may_be_ours(word: str) -> bool:
     return _kind_of_name(word) != OTHER
 
 
+@when_needed
 def _kind_of_file(path: str) -> str:
     try:
         real = os.path.realpath(path)
@@ -48,12 +53,14 @@ def _kind_of_file(path: str) -> str:
     return _kind_of_script(start) if start.startswith(b"#!") else OTHER
 
 
+@when_needed
 def _kind_of_name(name: str) -> str:
     if name.startswith("pypy"):
         return PYPY
     return CARRIER if name in CARRIERS else OTHER
 
 
+@when_needed
 def _kind_of_script(start: bytes) -> str:
     words = os.fsdecode(start[2:].split(b"\n", 1)[0]).split()
     if not words:
@@ -64,6 +71,7 @@ def _kind_of_script(start: bytes) -> str:
     return _kind_of_name(name)
 
 
+@when_needed
 def lets_us_in(words: List[str]) -> bool:
     """Say whether PyPy, called with these arguments, will import a sitecustomize of PYTHONPATH."""
     rest = iter(words)
@@ -84,6 +92,7 @@ def lets_us_in(words: List[str]) -> bool:
     return True
 
 
+@when_needed
 def _letters(word: str) -> Tuple[str, str]:
     """Cut a word of options behind the one that takes the rest as its value."""
     for place, letter in enumerate(word, 1):

@@ -14,6 +14,7 @@ import os
 from .libc import Libc
 from .notes import Notes
 from .polling import Polling
+from .seldom import seldom, when_needed
 from .stamps import Stamps
 from .timers import Timer
 
@@ -39,6 +40,7 @@ class Sampling:
     IDLE_S = 0.999
     AT_FULL_RATE = 3
 
+    @seldom
     def __init__(self, notes: Notes, interval_s: float, later_s: float) -> None:
         """Stand ready; ``later_s`` is what the interval becomes after some samples, or 0."""
         self.notes = notes
@@ -59,6 +61,7 @@ class Sampling:
         self.is_held = False
         self.not_sampled = 0
 
+    @seldom
     def start(self) -> None:
         """Begin, as far as this PyPy and machine let us."""
         try:
@@ -70,6 +73,7 @@ class Sampling:
         except Exception as fault:
             self.notes.fault("sampling", fault)
 
+    @seldom
     def enable(self) -> None:
         """Put PyPy's handler behind SIGPROF, ours before it, and start the timer."""
         import _vmprof
@@ -94,6 +98,7 @@ class Sampling:
             facts["threads"] = True
         self.notes.add("sampling", facts)
 
+    @seldom
     def open_stamps(self) -> Optional[Stamps]:
         """Have each sample's time, place and thread kept beside it, where that can be done."""
         try:
@@ -108,6 +113,7 @@ class Sampling:
         except OSError:
             return None  # another machine than x86-64, or memory that may not be run: samples are spread
 
+    @seldom
     def slowing(self) -> bytes:
         """Assemble what makes the main thread's interval longer; nothing where it stays as it is."""
         if not self.later_s or self.timer is None or not self.timer.is_the_kernels:
@@ -119,6 +125,7 @@ class Sampling:
         is_slower = self.stamps is not None and self.stamps.is_slower()
         return self.later_s if is_slower else self.interval_s
 
+    @when_needed
     def start_thread(self) -> None:
         """Sample the thread that calls, if it can be told whose samples are whose."""
         if not self.is_on or self.stamps is None or self.timer is None:
@@ -132,6 +139,7 @@ class Sampling:
         if not self.adapt() and not self.is_paused:
             self.set_timer(timer, self.interval_now_s() * self.slowness)
 
+    @when_needed
     def end_thread(self) -> None:
         """Sample the thread that calls no more."""
         timer = self.others.pop(self.native(), None)
@@ -143,6 +151,7 @@ class Sampling:
             pass  # ``stop`` has just done that
         self.adapt()
 
+    @when_needed
     def adapt(self) -> bool:
         """Choose how often the other threads are sampled; say whether that is another rate than before."""
         slowness = 1
@@ -155,12 +164,14 @@ class Sampling:
         self.set_timers(0 if self.is_paused else self.interval_now_s() * slowness)
         return True
 
+    @when_needed
     def set_timers(self, others_s: float) -> None:
         """Set the timers of all threads but the main one."""
         self.others_s = others_s
         for timer in list(self.others.values()):
             self.set_timer(timer, others_s)
 
+    @when_needed
     def set_timer(self, timer: Timer, seconds: float) -> None:
         """Set the timer of one of these threads."""
         try:
@@ -168,6 +179,7 @@ class Sampling:
         except OSError:
             pass  # its thread has ended since, and deleted it, or ``stop`` has
 
+    @when_needed
     def pause(self) -> None:
         """Take no samples until :meth:`resume`; a timer of PyPy's own may tick on, and takes none either."""
         try:
@@ -183,6 +195,7 @@ class Sampling:
         except Exception as fault:
             self.notes.fault("pause", fault)
 
+    @when_needed
     def resume(self) -> None:
         """Take samples again."""
         try:
@@ -205,18 +218,21 @@ class Sampling:
         elif self.others_s and self.others_s < self.interval_now_s() * self.slowness:
             self.set_timers(self.interval_now_s() * self.slowness)
 
+    @when_needed
     def before_fork(self) -> None:
         """Let no other thread be in the sampler's handler: in the child it would stay there for ever."""
         if self.others and self.is_on and not self.is_paused:
             self.is_held = True
             self.pause()
 
+    @when_needed
     def after_fork(self) -> None:
         """Go on in the parent."""
         if self.is_held:
             self.is_held = False
             self.resume()
 
+    @seldom
     def follow(self, notes: Notes) -> None:
         """Begin again in a child made by fork, which has one thread and no timer."""
         was_on = self.is_on
@@ -225,6 +241,7 @@ class Sampling:
         if was_on:
             self.start()
 
+    @seldom
     def stop(self) -> None:
         """End it and have PyPy write the names of what was sampled."""
         import _vmprof
@@ -243,6 +260,7 @@ class Sampling:
         except Exception as fault:
             self.notes.fault("sampling", fault)
 
+    @seldom
     def delete_others(self) -> None:
         """Sample no thread but the main one any more."""
         for timer in list(self.others.values()):
@@ -251,6 +269,7 @@ class Sampling:
             except OSError:
                 pass  # its thread has just done that
 
+    @seldom
     def disable(self, _vmprof: Any) -> None:
         """Note when and how it ended."""
         stopped = self.notes.now()
@@ -261,6 +280,7 @@ class Sampling:
         facts = {"stopped_ns": stopped, "written_ns": written, "timer_taken": not is_ours}
         self.notes.add("sampled", {**facts, "not_sampled": self.not_sampled})
 
+    @seldom
     def leave_child(self) -> None:
         """Take the sampler out of a child made by fork.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .polling import Polling
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -48,6 +49,7 @@ class Stamps:
     # Rows wait for so long at most, on a thread that is sampled at the full rate.
     MOST_S = 0.016
 
+    @seldom
     def __init__(
         self, polling: Polling, number: int, files: Files, stop: str, interval_s: float, slowing: bytes
     ) -> None:
@@ -74,6 +76,7 @@ class Stamps:
             os.close(file)
         self.code = self.libc.call("mmap", "PPiiiP", 0, 4096, 7, self.MAP_FLAGS, -1, 0)
 
+    @seldom
     def install(self) -> None:
         """Stand before the handler that the signal has now."""
         action = self.libc.memory(b"\0" * self.SIGACTION_BYTES)
@@ -83,6 +86,7 @@ class Stamps:
         self.libc.copy(self.code.to_bytes(8, "little"), action.buffer)
         self.libc.call("sigaction", "iPP", self.number, action.buffer, 0)
 
+    @seldom
     def finish(self) -> None:
         """Write out the rows that wait, when no timer ticks any more.  Raises OSError."""
         size = int.from_bytes(self.memory[12:16], "little")
@@ -97,11 +101,13 @@ class Stamps:
         """Say whether the launcher wants no more samples: the disk is full."""
         return self.libc.read(self.stop, 1) != b"\0"
 
+    @when_needed
     def is_slower(self) -> bool:
         """Say whether ``slowing`` has been run."""
         left = int.from_bytes(self.memory[self.BLOCKS_LEFT], "little")
         return bool(self.slowing) and not 0 < left <= self.ROWS_AT_FULL_RATE
 
+    @seldom
     def guarded(self, body: bytes) -> bytes:
         """Assemble: leave ``body`` out if the launcher said stop, or the sampler's file has been closed.
 
@@ -130,6 +136,7 @@ class Stamps:
             )
         )
 
+    @seldom
     def instructions(self, handler: bytes) -> bytes:
         """Assemble a handler that waits for its turn, calls ``handler``, and writes the row.
 
@@ -164,6 +171,7 @@ class Stamps:
             )
         )
 
+    @seldom
     def placed(self, calling: bytes) -> bytes:
         """Assemble: meanwhile let the sampler find the program counter where it looks for a return address.
 
@@ -185,6 +193,7 @@ class Stamps:
             )
         )
 
+    @seldom
     def reading(self) -> bytes:
         """Fill the row but for its last word."""
         return b"".join(
@@ -201,6 +210,7 @@ class Stamps:
             )
         )
 
+    @seldom
     def writing(self) -> bytes:
         """Ask where the sampler's file ends, keep the row, and let the next thread in."""
         block = self.writing_block()
@@ -228,6 +238,7 @@ class Stamps:
             )
         )
 
+    @seldom
     def noting_kernel(self) -> bytes:
         """Set the highest bit of the row's program counter where a system call was interrupted.
 
@@ -249,6 +260,7 @@ class Stamps:
             )
         )
 
+    @seldom
     def writing_block(self) -> bytes:
         """Ask how much memory there is, write the block, and let the next have twice the rows."""
         most = self.rows_at_once * self.ROW_BYTES

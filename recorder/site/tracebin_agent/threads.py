@@ -7,6 +7,7 @@ import sys
 
 from .hiding import hidden
 from .notes import Notes
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ class Threads:
     # Some 100 bytes each in the notes; those beyond are counted.
     MOST_NOTED = 100_000
 
+    @seldom
     def __init__(self, notes: Notes) -> None:
         self.notes = notes
         self.listeners: List[Any] = []
@@ -36,6 +38,7 @@ class Threads:
         self.not_noted = 0
         self.has_any = False
 
+    @seldom
     def watch(self, before_first: Callable[[], None]) -> None:
         """Take the place of the functions that start a thread; call ``before_first`` before the first."""
         original = self.original
@@ -57,12 +60,14 @@ class Threads:
                 if getattr(module, name, None) is original:
                     setattr(module, name, start_new_thread)
 
+    @seldom
     def follow(self, notes: Notes) -> None:
         """Go on in a child made by fork, with notes of its own."""
         self.notes = notes
         self.noted = self.not_noted = 0
         self.has_any = False
 
+    @when_needed
     @hidden
     def begin(self, function: Any) -> Optional[str]:
         """Tell that this thread starts, and give its name."""
@@ -72,6 +77,7 @@ class Threads:
             self.attempt(listener.start_thread)
         return name
 
+    @when_needed
     @hidden
     def end(self, function: Any, name: Optional[str]) -> None:
         """Tell that this thread ends."""
@@ -79,6 +85,7 @@ class Threads:
             self.attempt(listener.end_thread)
         self.attempt(self.note_end, function, name)
 
+    @when_needed
     @hidden
     def attempt(self, action: Callable[..., None], *values: Any) -> None:
         """Do one thing, whatever becomes of the others."""
@@ -87,6 +94,7 @@ class Threads:
         except Exception as fault:
             self.notes.fault("thread", fault)
 
+    @when_needed
     def note_start(self, name: Optional[str]) -> None:
         """Note the start of this thread.  Raises OSError."""
         if self.noted < self.MOST_NOTED:
@@ -95,6 +103,7 @@ class Threads:
         else:
             self.not_noted += 1
 
+    @when_needed
     def note_end(self, function: Any, name: Optional[str]) -> None:
         """Note the end of this thread, and its name if that is another now.  Raises OSError."""
         later = name_of(function)
@@ -122,6 +131,7 @@ class Started:
         return repr(self.function)
 
 
+@when_needed
 def name_of(function: Any) -> Optional[str]:
     """Give a thread's name, if ``function`` is the method of a threading.Thread that runs it.
 
@@ -137,6 +147,7 @@ def name_of(function: Any) -> Optional[str]:
     return name if isinstance(name, str) else None
 
 
+@seldom
 def named() -> List[Tuple[int, str]]:
     """Name the threads that run now."""
     threading = sys.modules.get("threading")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .libc import Libc
+from .seldom import seldom, when_needed
 
 # Names for annotations alone: importing typing would be noticed in the program's sys.modules.
 TYPE_CHECKING = False
@@ -35,10 +36,12 @@ class Timer:
         """Say whether the number is the kernel's own: before 2.34 glibc gave the address of a struct."""
         return self.id < 1 << 31
 
+    @when_needed
     def start(self, seconds: float) -> None:
         """Send the signal every ``seconds`` from now on; 0 sends none."""
         self.prepared(seconds, 0)[0]()
 
+    @seldom
     def start_in_step(self, seconds: float, after_ns: int) -> None:
         """Send the signal whenever the clock shows a multiple of ``seconds``, after ``after_ns``.
 
@@ -47,6 +50,7 @@ class Timer:
         """
         self.in_step(seconds, after_ns)()
 
+    @seldom
     def in_step(self, seconds: float, after_ns: int) -> Callable[[], int]:
         """Give the call that does that."""
         call, times = self.prepared(seconds, self.TIMER_ABSTIME)
@@ -55,6 +59,7 @@ class Timer:
         times[2], times[3] = first_ns // self.S_NS, first_ns % self.S_NS
         return call
 
+    @seldom
     def set_in_step(self, seconds: float, after_ns: int) -> bytes:
         """Assemble the same call: what is past by then makes one signal at once, and keeps the step."""
         self.in_step(seconds, after_ns)
@@ -70,6 +75,7 @@ class Timer:
             )
         )
 
+    @when_needed
     def prepared(self, seconds: float, flags: int) -> Tuple[Callable[[], int], Any]:
         """Give the call that sets it, and its memory: period and first time, each in s and ns."""
         if (seconds, flags) not in self.calls:
@@ -80,6 +86,7 @@ class Timer:
             self.calls[seconds, flags] = call, times
         return self.calls[seconds, flags]
 
+    @when_needed
     def delete(self) -> None:
         """Send it no more."""
         self.libc.call("timer_delete", "P", self.id)
