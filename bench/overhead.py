@@ -88,8 +88,8 @@ def main() -> None:
     machine.describe(python, f"{options.pairs} pairs")
     warm_up(python, programs)
     print(HEADING)
-    rows = [_row(python, program, options.pairs) for program in programs]
-    _judge("5 s or more", BAR_LONG, [row for row in rows if row.is_long])
+    rows = [_row(python, program, options) for program in programs]
+    _judge(f"{options.seconds:g} s or more", BAR_LONG, [row for row in rows if row.is_long])
     _judge("under 1 s", BAR_SHORT, [row for row in rows if not row.is_long])
     if not options.no_parts:
         for group in (True, False):
@@ -111,13 +111,19 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="the long programs and all others of pyperformance's that can be run so",
     )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=LONG_S,
+        help="have long programs take so long at least (default: %(default)s)",
+    )
     parser.add_argument("--no-parts", action="store_true", help="leave out what each part costs")
     return parser.parse_args()
 
 
-def _row(python: str, program: Program, pairs: int) -> Row:
-    program = of_its_length(python, program)
-    row = Row(program, *rounds(python, program, (plain, recorded), pairs))
+def _row(python: str, program: Program, options: argparse.Namespace) -> Row:
+    program = of_its_length(python, program, options.seconds)
+    row = Row(program, *rounds(python, program, (plain, recorded), options.pairs))
     print(row.text(), flush=True)
     return row
 

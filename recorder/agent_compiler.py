@@ -22,6 +22,8 @@ STARTING = "tracebin_starting.py"
 # What takes the place of marked functions, its module, and whether it keeps what it makes, by the marks.
 SLEEPING, SLEEPING_MODULE = "Sleeping", "sleeping"
 MARKS = {"seldom": False, "when_needed": True}
+# The other mark that such a function may have.
+HIDDEN = "hidden"
 # Without asserts and docstrings.
 OPTIMIZED = 2
 
@@ -112,10 +114,17 @@ class _Asleep(ast.NodeTransformer):
         if not marks:
             return node
         self.has_any = True
-        node.decorator_list = [each for each in node.decorator_list if not _is(each, marks[0])]
-        code = marshal.dumps(_compiled(ast.Module([node], []), self.path))
-        text = f"{node.name} = {SLEEPING}({node.name!r}, {code!r}, globals(), {MARKS[marks[0]]})"
-        return ast.copy_location(ast.parse(text).body[0], node)
+        facts = f"{node.name!r}, {self._bytes(node)!r}, globals(), {MARKS[marks[0]]}"
+        return ast.copy_location(ast.parse(f"{node.name} = {SLEEPING}({facts})").body[0], node)
+
+    def _bytes(self, node: ast.FunctionDef) -> bytes:
+        """Give what the function is made of: code, defaults, which are literals, and whether it is hidden."""
+        is_hidden = any(_is(each, HIDDEN) for each in node.decorator_list)
+        node.decorator_list = []
+        defaults = tuple(map(ast.literal_eval, node.args.defaults))
+        module = _compiled(ast.Module([node], []), self.path)
+        code = next(each for each in module.co_consts if isinstance(each, CodeType))
+        return marshal.dumps((code, defaults, is_hidden))
 
 
 def _is(node: ast.expr, name: str) -> bool:

