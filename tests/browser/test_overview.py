@@ -32,6 +32,23 @@ def test_tracings_cut_into_segments_are_no_aborts(page: Page, run: str) -> None:
     expect(page.get_by_text("3 tracings cut into segments: what was traced")).to_be_visible()
 
 
+def test_both_tables_are_whole_on_a_small_laptop(page: Page, run: str) -> None:
+    # GIVEN names, places, kinds and numbers as long as they come
+    view = page.request.get(f"/api/v1/runs/{run}").json()
+    path, title = "/home/me/run_benchmark.py", "Planner.remove_propagate_from"
+    long = {"path": path, "line": 1234, "title": title, "qualname": title, "self_ns": 94_100_000}
+    view["traces"] = [{**view["traces"][0], **long, "kind": "entry bridge", "runs": 29_690_283}]
+    view["functions"] = [{**view["functions"][0], **long}]
+    page.route(f"**/api/v1/runs/{run}", lambda route: route.fulfill(json=view))
+    # WHEN both are side by side
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"/runs/{run}")
+    expect(page.get_by_text("29\N{NARROW NO-BREAK SPACE}690\N{NARROW NO-BREAK SPACE}283")).to_be_visible()
+    # THEN no column is cut
+    frames = page.locator(".pair").first.locator(".table-frame")
+    assert frames.evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)") == [0, 0]
+
+
 def test_output_is_text_whatever_it_holds(page: Page, run: str) -> None:
     page.goto(f"/runs/{run}")
     expect(page.get_by_label("stdout", exact=True)).to_have_text("<b>499500</b>\n")
