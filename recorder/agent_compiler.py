@@ -118,7 +118,17 @@ class _Asleep(ast.NodeTransformer):
         return ast.copy_location(ast.parse(f"{node.name} = {SLEEPING}({facts})").body[0], node)
 
     def _bytes(self, node: ast.FunctionDef) -> bytes:
-        """Give what the function is made of: code, defaults, which are literals, and whether it is hidden."""
+        """Give what the function is made of: code, defaults, which are literals, and whether it is hidden.
+
+        Raises SyntaxError where it is made of more: that would be lost.
+        """
+        others = [
+            each for each in node.decorator_list if not any(_is(each, mark) for mark in (*MARKS, HIDDEN))
+        ]
+        if others or any(node.args.kw_defaults):
+            raise SyntaxError(
+                f"{self.path}, line {node.lineno}: {node.name} has more than can be kept as bytes"
+            )
         is_hidden = any(_is(each, HIDDEN) for each in node.decorator_list)
         node.decorator_list = []
         defaults = tuple(map(ast.literal_eval, node.args.defaults))

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Dict
 
+import pytest
+
 from tracebin.recorder.agent_compiler import STARTING, compile_agent
 
 FIRST = '''"""Words that nobody reads at run time."""
@@ -142,3 +144,9 @@ def test_a_woken_function_tells_its_own_file_and_line(tmp_path: Path) -> None:
         "def add(self, number: int, times: int = 1) -> int:",
     )
     assert add.made().__doc__ is None
+
+
+@pytest.mark.parametrize("lines", ["@seldom\n@property\ndef f(self): ...", "@seldom\ndef f(*, way=1): ..."])
+def test_what_would_be_lost_in_sleep_is_refused(tmp_path: Path, lines: str) -> None:
+    with pytest.raises(SyntaxError, match=r"first\.py, line \d: f has more than can be kept"):
+        compiled(tmp_path, f"from .seldom import seldom\n{lines}\n", "from .first import f\n")
